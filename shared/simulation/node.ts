@@ -12,7 +12,7 @@ import type { Member } from '../paxos/change.ts';
 import type { AgentConfig } from '../paxos/config.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message, Slot } from '../paxos/message.ts';
-import type { ReplicaTimer } from '../replica/runtime.ts';
+import type { ReplicaFact, ReplicaTimer } from '../replica/runtime.ts';
 import { type Bounds, SEGMENT_BYTES } from './bounds.ts';
 import { Clock, type ClockTaste, STEADY_ERROR_MAX } from './clock.ts';
 import type { Counters } from './counters.ts';
@@ -63,7 +63,7 @@ export interface Surroundings {
 	carry(from: SimulatedNode, to: NodeId, messages: readonly Message[], reached: number): void;
 	/** How far the log of `node` was durable, as the process of `peer` remembers; 0 where none runs. */
 	rememberedBy(peer: NodeId, node: SimulatedNode): number;
-	told(node: SimulatedNode, fact: AgentFact): void;
+	told(node: SimulatedNode, fact: AgentFact | ReplicaFact): void;
 	applied(node: SimulatedNode, through: Slot, revision: number): void;
 	/** The node is no member any more, and is about to end for good. */
 	removed(node: SimulatedNode): void;

@@ -255,10 +255,9 @@ export class Process implements ReplicaRuntime {
 	}
 
 	fact(fact: AgentFact | ReplicaFact): void {
-		if (fact.kind === 'state') return;
-		if (fact.kind === 'snapshot') return void this.#world.counters[SNAPSHOT_COUNTERS[fact.what]]++;
-		if (fact.kind !== 'disk') return this.#world.told(this.node, fact);
-		if (fact.what === 'hangs') this.#world.counters.disksSilent++;
+		if (fact.kind === 'snapshot') this.#world.counters[SNAPSHOT_COUNTERS[fact.what]]++;
+		if (fact.kind === 'disk' && fact.what === 'hangs') this.#world.counters.disksSilent++;
+		this.#world.told(this.node, fact);
 	}
 
 	applied(through: Slot, revision: number): void {

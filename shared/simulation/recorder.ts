@@ -2,6 +2,7 @@
 import type { NodeId } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';
+import type { ReplicaFact } from '../replica/runtime.ts';
 import type { TraceFile } from '../trace-file.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Instant } from './schedule.ts';
@@ -28,7 +29,7 @@ export class Recorder implements Onlooker {
 		this.#writer.add(time, { kind: 'lost', node: id, sinceMs: wallMsOf(node, time) });
 	}
 
-	fact(time: Instant, node: SimulatedNode, fact: AgentFact): void {
+	fact(time: Instant, node: SimulatedNode, fact: AgentFact | ReplicaFact): void {
 		this.#factsOf(time, node).fact(time, node, fact);
 	}
 

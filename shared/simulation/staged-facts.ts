@@ -7,6 +7,7 @@ import type { MembersView, NodeSnapshot } from '../feed.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';
+import type { ReplicaFact } from '../replica/runtime.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Instant } from './schedule.ts';
 import type { Onlooker } from './world.ts';
@@ -40,7 +41,7 @@ export class StagedFacts implements Onlooker {
 		// Notes are lines for people who read a trace.
 	}
 
-	fact(time: Instant, node: SimulatedNode, fact: AgentFact): void {
+	fact(time: Instant, node: SimulatedNode, fact: AgentFact | ReplicaFact): void {
 		this.#tell(time, node, fact);
 	}
 

@@ -6,6 +6,7 @@ import type { NodeId } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';
 import { isNoop } from '../paxos/value.ts';
+import type { ReplicaFact } from '../replica/runtime.ts';
 import type { SimulatedNode } from './node.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 import { hashOf } from './values.ts';
@@ -21,7 +22,8 @@ export class Trace implements Onlooker {
 		this.lines.push(`${(time / US_PER_MS).toFixed(3).padStart(10)} ${node.padEnd(3)} ${text}`);
 	}
 
-	fact(time: Instant, node: SimulatedNode, fact: AgentFact): void {
+	fact(time: Instant, node: SimulatedNode, fact: AgentFact | ReplicaFact): void {
+		if ('detail' in fact) this.note(time, node.id, fact.detail);
 		this.#tell(time, node, plain(fact) as FactBody);
 	}
 

@@ -14,6 +14,7 @@ import type { Phase1 } from '../paxos/campaign.ts';
 import type { AgentConfig } from '../paxos/config.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message, SnapshotPart } from '../paxos/message.ts';
+import type { ReplicaFact } from '../replica/runtime.ts';
 import type { Bounds } from './bounds.ts';
 import { Carrier, type Frame } from './carrier.ts';
 import type { ClockTaste } from './clock.ts';
@@ -37,7 +38,7 @@ import { UncheckedInvariants, UncheckedLedger } from './unchecked.ts';
 export interface Onlooker {
 	/** One line for people. */
 	note(time: Instant, node: NodeId | '', text: string): void;
-	fact(time: Instant, node: SimulatedNode, fact: AgentFact): void;
+	fact(time: Instant, node: SimulatedNode, fact: AgentFact | ReplicaFact): void;
 	/** A duplicate is received under the same `messageId` again. */
 	sent(time: Instant, node: SimulatedNode, to: NodeId, messageId: string, message: Message, lost: boolean): void;
 	received(time: Instant, node: SimulatedNode, from: NodeId, messageId: string, message: Message): void;
@@ -298,7 +299,7 @@ export class World implements Surroundings {
 		else node.process?.linkDown(peer.id);
 	}
 
-	told(node: SimulatedNode, fact: AgentFact): void {
+	told(node: SimulatedNode, fact: AgentFact | ReplicaFact): void {
 		if (fact.kind === 'campaign') this.invariants.campaigned(fact.ballot, this.now);
 		if (fact.kind === 'campaign' && node.clock.wallTime(this.now).ms < fact.ballot.ms) {
 			this.counters.ballotsFormedAgainstTheClock++;

@@ -1,7 +1,7 @@
 /** The real agent, store and log in a simulated world. A failure prints the command that replays it. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import { addCounts, COUNTERS, noCounts } from '../../shared/simulation/counters.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { addCounts, COUNTERS, type Counters, noCounts } from '../../shared/simulation/counters.ts';
 import { DAMAGE_COUNTER } from '../../shared/simulation/disk-trouble.ts';
 import { type Fault, PLAN } from '../../shared/simulation/faults.ts';
 import { drawPlan, drawScenario, type Plan } from '../../shared/simulation/plan.ts';
@@ -68,9 +68,22 @@ describe('a bug put in on purpose', () => {
 });
 
 describe('a trace', () => {
+	const trace = new Trace();
+	let counters: Counters;
+
+	beforeAll(() => {
+		({ counters } = runPlan({ ...drawPlan(3, NODES), watched: true }, trace));
+	});
+
+	it('tells what becomes of snapshots, to people and as facts', () => {
+		const told = trace.facts.flatMap((fact) => (fact.kind === 'snapshot' ? [fact] : []));
+		const trimmed = told.filter(({ what }) => what === 'trimmed');
+		expect(trimmed.length).toBeGreaterThan(0);
+		expect(trimmed.length).toBe(counters.logsTrimmed);
+		for (const { detail } of told) expect(trace.lines.some((line) => line.endsWith(detail))).toBe(true);
+	});
+
 	it('numbers the facts of each life of a process from 1 without gaps', () => {
-		const trace = new Trace();
-		runPlan({ ...drawPlan(3, NODES), watched: true }, trace);
 		const last = new Map<string, number>();
 		for (const { epoch, seq } of trace.facts) {
 			expect(seq).toBe((last.get(epoch) ?? 0) + 1);
