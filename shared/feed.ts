@@ -174,7 +174,7 @@ export interface Attempt {
 	readonly ballot: BallotText;
 	/** The higher promised ballot that ended the campaign; '' where none did. */
 	readonly haltedBy: BallotText;
-	/** Whether the campaign ended because too few nodes answered. */
+	/** Whether the campaign ended without a higher promise. */
 	readonly givenUp: boolean;
 }
 

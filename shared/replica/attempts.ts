@@ -21,7 +21,7 @@ export class Attempts {
 		}
 	}
 
-	/** @param by the higher promise that ended the campaign; null where too few nodes answered */
+	/** @param by the higher promise that ended the campaign; null where it ended without one */
 	ended(campaign: Ballot, by: Ballot | null): void {
 		const ballot = ballotToText(campaign);
 		const at = this.#all.findIndex((attempt) => attempt.ballot === ballot);
