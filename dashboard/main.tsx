@@ -46,12 +46,13 @@ import './style/short.css';
 import './style/forced-colors.css';
 import { App } from './view/app.tsx';
 import { start } from './view/folding.ts';
+import { NotLoaded } from './view/on-demand.tsx';
 import { calm, story } from './view/state.ts';
 import { applyStoredTheme } from './view/theme.ts';
 
 applyStoredTheme();
 const root = document.getElementById('app');
-if (root) void open(root);
+if (root) void open(root).catch(() => render(<NotLoaded what="The page" again={() => location.reload()} />, root));
 
 async function open(root: HTMLElement): Promise<void> {
 	const asked = new URLSearchParams(location.search);
@@ -72,8 +73,17 @@ async function openLive(root: HTMLElement): Promise<void> {
 	start(new LiveSource());
 	render(<App />, root);
 	await whenLab();
-	const { lab } = await import('./lab/open.tsx');
-	render(<App directing={lab} />, root);
+	await openLab(root);
+}
+
+/** Without it the page is as useful as before that of a swarm which is no lab. */
+async function openLab(root: HTMLElement): Promise<void> {
+	try {
+		const { lab } = await import('./lab/open.tsx');
+		render(<App directing={lab} />, root);
+	} catch {
+		render(<App lacking={<NotLoaded what="The lab" again={() => void openLab(root)} />} />, root);
+	}
 }
 
 /** Resolves when a node tells that it runs as a lab. */

@@ -129,14 +129,13 @@ export function endSearch(state: Searching['state']): void {
 
 /** A new run begins without that rule, or with all rules for null. */
 export async function takeOut(rule: RuleId | null, nodes: number): Promise<void> {
-	await openNewWithout(rule, nodes);
-	bringStageIntoView();
+	if (await openNewWithout(rule, nodes)) bringStageIntoView();
 }
 
 /** Plays the run until something is broken, from a moment before its first action on. */
 export async function demonstrate(run: RunAt): Promise<void> {
 	const first = run.script.actions[0]?.at ?? run.at;
-	await openRun({ ...run, at: Math.max(0, first - BEFORE_US) });
+	if (!(await openRun({ ...run, at: Math.max(0, first - BEFORE_US) }))) return;
 	demonstrated.value = run;
 	bringStageIntoView();
 	sandbox.play(() => broken.peek() !== null);

@@ -48,6 +48,6 @@ function searchText({ state, visited, actions }: Searching): string {
 		case 'found':
 			return `${count} until one was broken. It takes ${actions === 1 ? 'one action' : `${actions} actions, and none of them can be left out`}.`;
 		case 'failed':
-			return 'The search could not be loaded.';
+			return 'The search could not be loaded. Press the button to try again.';
 	}
 }

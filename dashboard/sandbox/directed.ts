@@ -24,10 +24,14 @@ const STORY_HASH = '#story=';
 /** The address follows the run at this pace. */
 const ADDRESS_EVERY_MS = 400;
 
+/** Grows with every run that has to be loaded: only the one that was asked for last is opened. */
+let opens = 0;
 /** Grows with everything that changes in the sandbox. */
 const changes = signal(0);
 /** Why the last address that was asked for opened no run; '' where it opened one. */
 export const addressFault = signal('');
+/** The run of which that could not be loaded; null for none. */
+export const notLoaded = signal<RunAt | null>(null);
 export const sandbox = new Sandbox(newRun(null, NODES, SEED));
 export const director = signal<Director | null>(null);
 export const picked = signal<Picked | null>(null);
@@ -74,7 +78,7 @@ export async function direct(): Promise<void> {
 		changed: () => changes.value++,
 		takenOver: leaveStory,
 		begun: () => {
-			addressFault.value = '';
+			say('');
 		},
 	});
 	openStory();
@@ -152,19 +156,24 @@ export function openNew(nodes: number, seed = Math.floor(Math.random() * SEED_MA
 }
 
 /** A new run begins, without that rule; with all rules for null. */
-export function openNewWithout(rule: RuleId | null, nodes: number): Promise<void> {
+export function openNewWithout(rule: RuleId | null, nodes: number): Promise<boolean> {
 	return openRun(newRun(rule, nodes, SEED));
 }
 
-/** Loads the agent that the run needs, and opens it. */
-export async function openRun(run: RunAt): Promise<void> {
-	try {
-		await loadAgent(run.without);
-	} catch {
-		addressFault.value = 'the agent without that rule could not be loaded';
-		return;
+/** Loads the agent that the run needs, and opens it. @returns false where it cannot be loaded, or another run came first */
+export async function openRun(run: RunAt): Promise<boolean> {
+	const own = ++opens;
+	const { stage } = sandbox;
+	let isLoaded = true;
+	await loadAgent(run.without).catch(() => {
+		isLoaded = false;
+	});
+	if (own !== opens || stage !== sandbox.stage) return false;
+	if (isLoaded) sandbox.open(run);
+	else {
+		say('the agent without that rule could not be loaded', run);
 	}
-	sandbox.open(run);
+	return isLoaded;
 }
 
 export function openBranch(index: number): void {
@@ -199,13 +208,13 @@ async function openAddress(): Promise<void> {
 
 /** The run that the address of the page names; null where it names none. */
 function runOfPage(): RunAt | null {
-	addressFault.value = '';
+	say('');
 	if (!location.hash.startsWith(HASH)) return null;
 	try {
 		return runOfAddress(location.hash.slice(HASH.length));
 	} catch (error) {
 		if (!(error instanceof AddressError)) throw error;
-		addressFault.value = error.message;
+		say(error.message);
 		return null;
 	}
 }
@@ -235,6 +244,11 @@ function openStory(): boolean {
 	const id = location.hash.slice(STORY_HASH.length);
 	const story = STORIES.find((each) => each.id === id);
 	if (story) stage(story, true);
-	addressFault.value = story ? '' : `there is no story “${id.slice(0, 40)}”`;
+	say(story ? '' : `there is no story “${id.slice(0, 40)}”`);
 	return true;
+}
+
+function say(fault: string, run: RunAt | null = null): void {
+	addressFault.value = fault;
+	notLoaded.value = run;
 }

@@ -12,6 +12,8 @@ import {
 	director,
 	leaveStory,
 	nextScene,
+	notLoaded,
+	openRun,
 	scene,
 	size,
 	stage,
@@ -26,6 +28,7 @@ import { STORIES } from './stories.ts';
 export function Head() {
 	scene.value;
 	const staged = director.value;
+	const again = notLoaded.value;
 	return (
 		<section class="panel head-panel" id="stage" aria-labelledby="stage-title">
 			<Banner />
@@ -35,7 +38,12 @@ export function Head() {
 			<EndedByCheck />
 			{addressFault.value !== '' && (
 				<p class="notice bad" data-testid="address-fault">
-					The run cannot be opened: {addressFault.value}.
+					<span>The run cannot be opened: {addressFault.value}.</span>
+					{again && (
+						<button type="button" class="quiet small" data-testid="load-again" onClick={() => void openRun(again)}>
+							Try again
+						</button>
+					)}
 				</p>
 			)}
 		</section>

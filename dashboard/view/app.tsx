@@ -1,13 +1,14 @@
 /** The layout of the page, and the keys that work anywhere on it. */
 import { computed } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { isAsked } from '../live/token.ts';
 import { answered, askLast, closeAnswer } from './asking.ts';
 import { Cards } from './cards.tsx';
 import { DecisionPanel } from './decision.tsx';
 import type { Directing } from './directing.ts';
 import { Happened } from './happened.tsx';
-import { Help } from './help.tsx';
+import { Help, showHelp } from './help.tsx';
 import { closeInspector, enterInspector } from './inspecting.ts';
 import { Inspector } from './inspector.tsx';
 import { Keys } from './keys.tsx';
@@ -34,15 +35,19 @@ const isBlank = computed(() => {
 	return swarmShown().nodes.length === 0;
 });
 
-export function App({ directing }: { directing?: Directing }) {
-	const help = useRef<HTMLDialogElement>(null);
+interface AppProps {
+	readonly directing?: Directing;
+	/** Stands above all panels: what could not be loaded. */
+	readonly lacking?: ComponentChildren;
+}
+
+export function App({ directing, lacking }: AppProps) {
 	useEffect(() => {
 		const onKey = (event: KeyboardEvent) => {
 			if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
 			const action = directing?.keys[event.key] ?? ACTIONS[event.key];
-			if (event.key === '?') help.current?.showModal();
-			else if (action) action();
-			else return;
+			if (!action) return;
+			action();
 			event.preventDefault();
 		};
 		addEventListener('keydown', onKey);
@@ -54,7 +59,7 @@ export function App({ directing }: { directing?: Directing }) {
 			<a class="skip" href="#decision">
 				Skip to the decision
 			</a>
-			<TopBar onHelp={() => help.current?.showModal()} />
+			<TopBar />
 			<main
 				class={directing ? 'board directed' : 'board'}
 				data-settled={isSettled}
@@ -63,6 +68,7 @@ export function App({ directing }: { directing?: Directing }) {
 			>
 				<SignIn />
 				<Notices />
+				{lacking}
 				<div class="left">
 					<Inspector />
 					{directing ? (
@@ -106,7 +112,7 @@ export function App({ directing }: { directing?: Directing }) {
 				<a href="#slots">Slots</a>
 				<a href="#log">Log</a>
 			</nav>
-			<Help dialog={help} />
+			<Help />
 		</>
 	);
 }
@@ -125,6 +131,7 @@ const ACTIONS: Readonly<Record<string, () => void>> = {
 	w: askLast,
 	W: askLast,
 	'/': () => document.getElementById('log-filter')?.focus(),
+	'?': showHelp,
 };
 
 /** Typing, and Space on a control, mean what they always mean. */

@@ -1,9 +1,9 @@
 /** Numbers over the last minutes. What draws them is loaded when they are asked for, and costs nothing while it is closed. */
-import { type Signal, signal } from '@preact/signals';
-import type { ComponentType } from 'preact';
+import { signal } from '@preact/signals';
+import { onDemand } from './on-demand.tsx';
 
 const isOpen = signal(false);
-const Charts: Signal<ComponentType | null> = signal(null);
+const Charts = onDemand('The charts', async () => (await import('./metrics-charts.tsx')).MetricsCharts);
 
 export function MetricsPanel() {
 	return (
@@ -13,19 +13,14 @@ export function MetricsPanel() {
 				data-testid="metrics"
 				onToggle={({ currentTarget }) => {
 					isOpen.value = currentTarget.open;
-					if (currentTarget.open) void load();
 				}}
 			>
 				<summary>
 					<h2 id="metrics-title">Metrics</h2>
 					<span class="muted">commands a second, how long writes take, refusals, who leads and who is behind</span>
 				</summary>
-				{isOpen.value && Charts.value && <Charts.value />}
+				{isOpen.value && <Charts />}
 			</details>
 		</section>
 	);
-}
-
-async function load(): Promise<void> {
-	Charts.value ??= (await import('./metrics-charts.tsx')).MetricsCharts;
 }

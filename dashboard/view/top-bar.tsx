@@ -5,12 +5,13 @@ import type { NodeModel } from '../model/node-model.ts';
 import { standingWord } from '../model/standing.ts';
 import type { Health } from '../model/swarm-model.ts';
 import { countText } from '../model/why.ts';
+import { showHelp } from './help.tsx';
 import { NodeName } from './node-name.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
 import { calm, factsPerSecond, isDirected, moment, swarmShown } from './state.ts';
 import { nextTheme, theme } from './theme.ts';
 
-export function TopBar({ onHelp }: { onHelp: () => void }) {
+export function TopBar() {
 	calm.value;
 	const { nodes, health } = swarmShown();
 	return (
@@ -56,7 +57,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 				</svg>
 				Theme<span class="sr">: {theme.value}</span>
 			</button>
-			<button type="button" class="quiet" data-testid="help" onClick={onHelp}>
+			<button type="button" class="quiet" data-testid="help" onClick={showHelp}>
 				Help <kbd>?</kbd>
 			</button>
 		</header>

@@ -40,6 +40,18 @@ function says(page: Page, text: string | RegExp) {
 	return poll(() => page.getByTestId('lab-said').textContent()).toMatch(text);
 }
 
+test('where the lab cannot be loaded, the page says so, goes on, and tries again', async () => {
+	const page = await browser.openPage({ viewport: wide, expectedComplaints: [/ERR_FAILED/] });
+	await page.route('**/open-*', (route) => route.abort());
+	await page.goto(swarm.node('n1').url);
+	expect(await page.getByTestId('not-loaded').textContent()).toContain('The lab could not be loaded.');
+	for (const { id } of swarm.nodes) await stateBecomes(page, id, 'up');
+	await page.unroute('**/open-*');
+	await page.getByTestId('load-again').click();
+	await page.getByTestId('lab-heal').waitFor();
+	expect(await page.getByTestId('not-loaded').count()).toBe(0);
+});
+
 test('a link is cut, held and healed, and each fault is shown where it is', async () => {
 	const n1 = swarm.node('n1');
 	const page = await open(n1);

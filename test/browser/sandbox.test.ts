@@ -544,6 +544,43 @@ async function boxAt(element: Locator) {
 	return box;
 }
 
+test('what cannot be loaded when it is asked for says so, and is tried again', async () => {
+	const page = await open({ expectedComplaints: [/ERR_FAILED/] });
+	const parts = [
+		['[data-testid="metrics"] summary', 'metrics-charts', 'The charts could not be loaded.', 'As a table'],
+		['[data-testid="help"]', 'help-text', 'The help could not be loaded.', 'What you are looking at'],
+	] as const;
+	for (const [opener, file, text, shown] of parts) {
+		await page.route(`**/${file}-*`, (route) => route.abort());
+		await page.locator(opener).click();
+		expect(await page.getByTestId('not-loaded').textContent()).toContain(text);
+		await page.unroute(`**/${file}-*`);
+		await page.getByTestId('load-again').click();
+		await page.getByText(shown, { exact: true }).waitFor();
+		expect(await page.getByTestId('not-loaded').count()).toBe(0);
+	}
+	expect(await page.evaluate(isStyled)).toBe(true);
+
+	await page.keyboard.press('Escape');
+	await page.route('**/agent-*', (route) => route.abort());
+	await page.getByTestId('rule-half').click();
+	await page.getByTestId('address-fault').getByText('could not be loaded').waitFor();
+	await page.unroute('**/agent-*');
+	await page.getByTestId('load-again').click();
+	await page.getByTestId('rule-out').waitFor();
+	expect(await page.getByTestId('address-fault').count()).toBe(0);
+});
+
+test('the page itself cannot be loaded whole at first, and says so', async () => {
+	const page = await browser.openPage({ expectedComplaints: [/ERR_FAILED/] });
+	await page.route('**/open-*', (route) => route.abort());
+	await page.goto(url);
+	expect(await page.getByTestId('not-loaded').textContent()).toContain('The page could not be loaded.');
+	await page.unroute('**/open-*');
+	await page.getByTestId('load-again').click();
+	await page.locator('[data-testid="node-n5"][data-state="up"]').waitFor();
+});
+
 test('the command line serves it until Ctrl-C', async () => {
 	const [port = 0] = await freePorts(1);
 	const program: ChildProcess = spawn(process.execPath, [PROGRAM, 'sandbox', '--port', String(port)]);
@@ -559,6 +596,11 @@ test('the command line serves it until Ctrl-C', async () => {
 	program.kill('SIGINT');
 	expect(await ended).toEqual([0, null]);
 });
+
+/** Whether the document has each style sheet that it asked for. */
+function isStyled(): boolean {
+	return [...document.querySelectorAll<HTMLLinkElement>('link[rel="stylesheet"]')].every(({ sheet }) => sheet !== null);
+}
 
 /** Whether less time is in view than before. */
 function isShorter(before: number): boolean {

@@ -12,7 +12,7 @@ import { slotOf } from '../../dashboard/model/decision-index.ts';
 import { RULES } from '../../dashboard/model/lamps.ts';
 import { quoted } from '../../dashboard/model/why.ts';
 import { addressOf, type RunAt, runOfAddress } from '../../dashboard/sandbox/address.ts';
-import { openRun } from '../../dashboard/sandbox/directed.ts';
+import { openNew, openRun, sandbox } from '../../dashboard/sandbox/directed.ts';
 import { actionText } from '../../dashboard/sandbox/possible.ts';
 import type { Sandbox } from '../../dashboard/sandbox/sandbox.ts';
 import { chosenSlot } from '../../dashboard/view/state.ts';
@@ -154,6 +154,16 @@ test('a lamp turns red also where another one was red before', () => {
 	watch.facts([chosen('red'), chosen('blue'), { ...stamp, ...vote }]);
 	expect(watch.broken?.lamp).toBe('oneValue');
 	expect([...watch.byLamp.keys()]).toEqual(['oneValue', 'votes']);
+});
+
+test.each([
+	['another rule', () => openRun(NEW_RUN)],
+	['a new run', () => openNew(3, 1)],
+])('where %s is chosen while a rule is being taken out, that is what is shown', async (_, choose) => {
+	const rule = openRun({ ...NEW_RUN, without: 'votes' });
+	await choose();
+	expect(await rule).toBe(false);
+	expect(sandbox.without).toBeNull();
 });
 
 test('a search that cannot begin says so to the page', async () => {
