@@ -2,7 +2,8 @@
 import '../style/directed.css';
 import '../style/replay.css';
 import type { Directing } from '../view/directing.ts';
-import { Aside, Head, replay } from './parts.tsx';
+import { replay } from './opened.ts';
+import { Aside, Head } from './parts.tsx';
 
 export function openReplay(): Directing {
 	replay();

@@ -1,33 +1,8 @@
-/** Opens a trace file, beside the mesh, and says above it what the file is of. */
-import { signal } from '@preact/signals';
+/** A field for a trace file, beside the mesh, and above it what the file is of. */
 import type { ComponentChildren } from 'preact';
-import { start } from '../view/folding.ts';
 import { calm, moment, story } from '../view/state.ts';
 import { seekMoment } from '../view/steering.ts';
-import { FILE_BYTES_MAX, TraceFileError, traceOf } from './file.ts';
-import { ReplaySource } from './replay-source.ts';
-
-const source = new ReplaySource();
-const title = signal('');
-const fault = signal('');
-
-export function replay(): void {
-	start(source);
-}
-
-async function open(file: File | undefined): Promise<void> {
-	if (!file) return;
-	fault.value = '';
-	try {
-		if (file.size > FILE_BYTES_MAX) throw new TraceFileError(`it has more than ${FILE_BYTES_MAX} bytes`);
-		const trace = await traceOf(await file.text());
-		title.value = trace.title;
-		await source.open(trace);
-	} catch (error) {
-		if (!(error instanceof TraceFileError)) throw error;
-		fault.value = error.message;
-	}
-}
+import { fault, openFile, title } from './opened.ts';
 
 export function Head() {
 	return (
@@ -100,7 +75,7 @@ export function Aside({ children }: { children: ComponentChildren }) {
 						type="file"
 						accept=".json,application/json"
 						data-testid="trace-file"
-						onChange={(event) => void open(event.currentTarget.files?.[0])}
+						onChange={(event) => void openFile(event.currentTarget.files?.[0])}
 					/>
 				</label>
 				<div role="alert">

@@ -6,6 +6,7 @@ import { Story } from '../../dashboard/model/story.ts';
 import { SwarmModel } from '../../dashboard/model/swarm-model.ts';
 import { type Item, isEntry } from '../../dashboard/model/tape.ts';
 import { TraceFileError, traceOf } from '../../dashboard/replay/file.ts';
+import { fault, openFile, title as titleShown } from '../../dashboard/replay/opened.ts';
 import { ReplaySource } from '../../dashboard/replay/replay-source.ts';
 import { savedRun } from '../../dashboard/sandbox/saved.ts';
 import type { TimedAction } from '../../shared/simulation/action.ts';
@@ -223,4 +224,35 @@ test.each([
 ])('%s is refused, and says why', async (text, why) => {
 	await expect(traceOf(text)).rejects.toThrow(TraceFileError);
 	await expect(traceOf(text)).rejects.toThrow(why);
+});
+
+describe('of the files that a person chooses', () => {
+	const textOf = (title: string) => JSON.stringify(savedRun(NEW_RUN, title));
+	const file = (text: () => Promise<string>) => ({ size: 1, text });
+
+	test.each([
+		['gone', () => Promise.reject(new DOMException('a requested file was not found', 'NotFoundError'))],
+		['a folder', () => Promise.reject(new DOMException('it could not be read', 'NotReadableError'))],
+	])('one that is %s cannot be read, and the page says so', async (_, text) => {
+		await openFile(file(text));
+		expect(fault.value).toContain('it cannot be read');
+	});
+
+	test.each([
+		['opens later', textOf('a'), 'b'],
+		['is no trace', '', 'c'],
+	])('the last one is shown, also where the one before %s', async (_, text, title) => {
+		let answer: (text: string) => void = () => undefined;
+		const slow = openFile(
+			file(() => {
+				return new Promise((resolve) => {
+					answer = resolve;
+				});
+			}),
+		);
+		await openFile(file(() => Promise.resolve(textOf(title))));
+		answer(text);
+		await slow;
+		expect([titleShown.value, fault.value]).toEqual([title, '']);
+	});
 });
