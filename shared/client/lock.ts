@@ -10,6 +10,7 @@
  */
 import { abortable, type Settle, unlessAborted } from './abort.ts';
 import { bytesOf, wrongCallOptions } from './arguments.ts';
+import type { WriteResult } from './core.ts';
 import { CompactedError, LockHeldError, LockLostError, RefusedError, UnknownOutcomeError } from './errors.ts';
 import type { ReadEntry } from './protocol.ts';
 import type { OpenSession, SessionOwner, SwarmSession } from './session.ts';
@@ -59,7 +60,8 @@ export interface SwarmLock {
 	readonly fence: Fence;
 	/**
 	 * Is aborted once, with a LockLostError as its reason, when the key is not held any more though `release` was not called:
-	 * `await fetch(url, { signal: lock.lost })`.
+	 * `await fetch(url, { signal: lock.lost })`. A lock in a session that it was given is also lost like this behind a call of
+	 * `release` that has failed.
 	 */
 	readonly lost: AbortSignal;
 	/**
@@ -105,9 +107,11 @@ export class KeyLock implements SwarmLock, Watcher {
 	/** The last command that acquires the key; null where it surely does not hold it. */
 	#asked: Promise<unknown> | null = null;
 	#releasing: Promise<boolean> | null = null;
+	/** Resolves when the last command that lets the key go is over, also where its caller waits no more; null for none. */
+	#letsGo: Promise<unknown> | null = null;
 	#watch: WatchHandle | null = null;
-	/** The session that holds the key as far as is known, '' for none, and the revision that says so. */
-	#holder = '';
+	/** The session that holds the key as far as is known, '' for none, null where it is gone; and the revision that says so. */
+	#holder: string | null = '';
 	#seenRevision = 0;
 	/** Ends the present wait. */
 	#wake = NOTHING;
@@ -143,7 +147,8 @@ export class KeyLock implements SwarmLock, Watcher {
 		const wrong = wrongCallOptions(options);
 		if (wrong) return Promise.reject(wrong);
 		if (this.#state === 'over') return Promise.resolve(false);
-		this.#releasing ??= this.#release(options).finally(() => {
+		if (this.#releasing !== null) return unlessAborted(this.#releasing, [options.signal]);
+		this.#releasing = this.#release(options).finally(() => {
 			this.#releasing = null;
 		});
 		return this.#releasing;
@@ -233,17 +238,15 @@ export class KeyLock implements SwarmLock, Watcher {
 	}
 
 	get #isTaken(): boolean {
-		return this.#holder !== '' && this.#holder !== this.#wanted.session.id;
+		return this.#holder !== null && this.#holder !== '' && this.#holder !== this.#wanted.session.id;
 	}
 
 	/** @param holder the session that holds the key since this revision, '' for none; null where the key is gone */
 	#isHeldBy(holder: string | null, revision: number): void {
 		if (revision < this.#seenRevision) return;
 		this.#seenRevision = revision;
-		this.#holder = holder ?? '';
-		if (this.#state === 'held' && this.#isGoneSince(this.fence.modifyRevision)) {
-			this.#lose(holder === null ? 'deleted' : 'released');
-		}
+		this.#holder = holder;
+		if (this.#state === 'held') this.#loseIfGone();
 		if (this.#state !== 'waits') return;
 		if (this.#isTaken) this.#cancelPause();
 		else this.#wake();
@@ -280,29 +283,55 @@ export class KeyLock implements SwarmLock, Watcher {
 		if (this.#wanted.ownsSession) this.#wanted.session.destroy().catch(NOTHING);
 	}
 
+	#loseIfGone(): void {
+		if (this.#isGoneSince(this.fence.modifyRevision)) this.#lose(this.#holder === null ? 'deleted' : 'released');
+	}
+
 	async #release({ value, signal }: ReleaseOptions): Promise<boolean> {
-		const { key, session, flags, ownsSession } = this.#wanted;
+		const { session, ownsSession } = this.#wanted;
 		const bytes = value === undefined ? this.#wanted.value : bytesOf(value);
 		if (bytes instanceof Error) throw bytes;
+		const copy = bytes.slice();
 		this.#state = 'letting go';
 		try {
-			const letGo = this.#owner.submit({ kind: 'release', key, value: bytes, flags, session: session.id }, signal);
+			if (this.#letsGo !== null) await unlessAborted(this.#letsGo, [signal]);
+			signal?.throwIfAborted();
+			// The signal ends the wait, and not the command, which may be carried out still.
+			const letGo = this.#submitRelease(copy);
+			this.#letsGo = letGo.catch(NOTHING);
 			// They leave in one batch, in this order, so that the key need not wait for the lock delay.
-			const [{ ok }] = await Promise.all([letGo, ownsSession ? session.destroy({ signal }) : null]);
+			const both = Promise.all([letGo, ownsSession ? session.destroy() : null]);
+			const [{ ok }] = await unlessAborted(both, [signal]);
 			this.#isOver();
 			return ok;
 		} catch (error) {
-			this.#state = 'held';
-			// It may have been let go all the same.
-			if (session.lost.aborted || this.#isGoneSince(this.fence.modifyRevision)) this.#isOver();
-			else if (!this.#watch) this.#askAgain();
+			this.#afterFailedRelease();
 			throw error;
 		}
 	}
 
+	/** The key may have been let go all the same. */
+	#afterFailedRelease(): void {
+		const { session, ownsSession } = this.#wanted;
+		if (ownsSession) {
+			this.#isOver();
+			session.destroy().catch(NOTHING);
+			return;
+		}
+		this.#state = 'held';
+		if (session.lost.aborted) this.#lose('session', { cause: session.lost.reason });
+		this.#loseIfGone();
+		if (this.#state === 'held' && !this.#watch) this.#askAgain();
+	}
+
+	#submitRelease(value: Uint8Array): Promise<WriteResult> {
+		const { key, session, flags } = this.#wanted;
+		return this.#owner.submit({ kind: 'release', key, value, flags, session: session.id });
+	}
+
 	/** It was not acquired, or nobody wants to know any more. */
 	async #giveUp(): Promise<void> {
-		const { key, session, value, flags, ownsSession } = this.#wanted;
+		const { session, value, ownsSession } = this.#wanted;
 		const asked = this.#asked;
 		this.#watch?.close();
 		this.#state = 'over';
@@ -310,7 +339,7 @@ export class KeyLock implements SwarmLock, Watcher {
 		const calls: Promise<unknown>[] = [];
 		if (asked && !session.lost.aborted) {
 			// A session that the lock does not own is renewed, and would hold the key for as long as it is there.
-			calls.push(this.#persist(() => this.#owner.submit({ kind: 'release', key, value, flags, session: session.id })));
+			calls.push(this.#persist(() => this.#submitRelease(value)));
 		}
 		if (ownsSession) calls.push(session.destroy());
 		await Promise.allSettled(calls);
@@ -322,7 +351,9 @@ export class KeyLock implements SwarmLock, Watcher {
 		this.#cancelPause();
 		this.#watch?.close();
 		this.#session?.resolve();
-		this.#endTurn();
+		// A release that nobody waits for any more would let go what the session acquires next.
+		if (this.#letsGo !== null) void this.#letsGo.then(this.#endTurn);
+		else this.#endTurn();
 	}
 
 	// Calls and pauses

@@ -45,6 +45,8 @@ class OneKey extends VirtualSwarm {
 	#index = 1;
 	#revision = 1;
 	#changed = 1;
+	/** The client has given up all commands up to this sequence, or has their results. */
+	#receivedThrough = 0;
 
 	constructor() {
 		super(['n1']);
@@ -106,9 +108,14 @@ class OneKey extends VirtualSwarm {
 		return { value: VALUE, flags: 0n, lock, createRevision: 1, modifyRevision: this.#changed };
 	}
 
-	#write({ first, count, kinds, session }: GotBatch, out: Writer): boolean {
+	#write({ first, count, receivedThrough, kinds, session }: GotBatch, out: Writer): boolean {
 		if (this.refuses) {
 			writeRefused(out, 'write', first, count, 'noLeader', false);
+			return true;
+		}
+		this.#receivedThrough = Math.max(this.#receivedThrough, receivedThrough);
+		if (first <= this.#receivedThrough) {
+			writeResults(out, first, count, STATUSES.indexOf('forgotten'), 0);
 			return true;
 		}
 		this.#revision += count;
@@ -357,4 +364,60 @@ it('locks of one session exclude each other, in the order in which they were ask
 	expect(await released).toBe(true);
 	expect(order).toEqual([0, 2]);
 	expect(held[1]?.fence.lockIndex).toBeGreaterThan(held[0]?.fence.lockIndex as number);
+});
+
+it('a release that nobody waits for any more does not let go what the session acquires next', async () => {
+	const { held } = await waiting();
+	swarm.change('');
+	await swarm.time.pass(200);
+	swarm.refuses = true;
+	const abort = new AbortController();
+	const aborted = expect(held[0]?.release({ signal: abort.signal })).rejects.toThrow('enough');
+	await swarm.time.pass(3_000);
+	// By now the client waits before it sends the release again.
+	abort.abort(new Error('enough'));
+	await aborted;
+	swarm.refuses = false;
+	const released = held[0]?.release();
+	void swarm.lock().then((lock) => held.push(lock));
+	await swarm.time.pass(10_000);
+	await released;
+	expect([held.length, swarm.holder]).toEqual([2, (await swarm.session).id]);
+	expect(held[1]?.lost.aborted).toBe(false);
+});
+
+it.each([
+	['session', async () => (await swarm.session).end('ended')],
+	['deleted', async () => swarm.change(null)],
+	['released', async () => swarm.change(OTHER)],
+] as const)('a lock that ends (%s) while its release is refused is lost', async (why, act) => {
+	const { held } = await waiting();
+	swarm.change('');
+	await swarm.time.pass(200);
+	swarm.refuses = true;
+	const refused = expect(held[0]?.release()).rejects.toMatchObject({ name: 'RefusedError', why: 'noLeader' });
+	await swarm.time.pass(1_000);
+	await act();
+	await swarm.time.pass(15_000);
+	await refused;
+	expect(held[0]?.lost.reason).toMatchObject({ name: 'LockLostError', why });
+	expect(await held[0]?.release()).toBe(false);
+});
+
+it('each call of a release ends by its own signal', async () => {
+	const { held } = await waiting();
+	swarm.change('');
+	await swarm.time.pass(200);
+	await expect(held[0]?.release({ signal: AbortSignal.abort(new Error('early')) })).rejects.toThrow('early');
+	swarm.refuses = true;
+	const first = held[0]?.release();
+	const abort = new AbortController();
+	const failed: unknown[] = [];
+	held[0]?.release({ signal: abort.signal }).catch((error) => failed.push(error));
+	abort.abort(new Error('enough'));
+	await swarm.time.pass(1_000);
+	expect(failed).toEqual([new Error('enough')]);
+	swarm.refuses = false;
+	await swarm.time.pass(3_000);
+	expect([await first, swarm.released]).toEqual([true, 1]);
 });

@@ -176,6 +176,15 @@ describe('a lock', () => {
 		client.close();
 	});
 
+	it('leaves no session of its own behind where its release was aborted before it began', async () => {
+		const client = swarm.client();
+		const lock = await client.lock('early');
+		await expect(lock.release({ signal: AbortSignal.abort(new Error('early')) })).rejects.toThrow('early');
+		await expect.poll(sessions, PATIENT).toEqual([]);
+		expect([await lock.release(), lock.lost.aborted]).toEqual([false, false]);
+		client.close();
+	});
+
 	it('comes, and is let go, though connections break meanwhile', async () => {
 		const client = swarm.client();
 		const session = await client.session();
