@@ -1,6 +1,7 @@
 /** One AbortSignal may be given to any number of calls: it has one listener while they last, and none afterwards. */
 import { getEventListeners } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Turns } from '../../shared/client/turns.ts';
 import { VirtualSwarm, watched } from './virtual.ts';
 
 const VALUE = new Uint8Array(8);
@@ -56,5 +57,31 @@ describe('one signal on many calls of many clients', () => {
 		expect(getEventListeners(signal, 'abort')).toHaveLength(1);
 		swarm.time.run(2000);
 		expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+	});
+});
+
+describe('a turn at a key', () => {
+	it('that is not waited for any more leaves nothing on the other signals, and comes to the next one', async () => {
+		const turns = new Turns();
+		const end = await turns.take('a', []);
+		const [abort, other] = [new AbortController(), new AbortController()];
+		const aborted = turns.take('a', [abort.signal, other.signal]);
+		const [second, third] = [turns.take('a', []), turns.take('a', [])];
+		abort.abort(new Error('enough'));
+		await expect(aborted).rejects.toThrow('enough');
+		await new Promise(setImmediate);
+		expect(getEventListeners(other.signal, 'abort')).toHaveLength(0);
+		const order: string[] = [];
+		const ended = third.then(() => order.push('third'));
+		end();
+		const endSecond = await second;
+		// To end it again is fine.
+		end();
+		await new Promise(setImmediate);
+		expect(order).toEqual([]);
+		endSecond();
+		await ended;
+		await expect(turns.take('b', [abort.signal])).rejects.toThrow('enough');
+		await turns.take('b', []);
 	});
 });
