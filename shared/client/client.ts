@@ -275,15 +275,16 @@ export class SwarmClient {
 		const wrong = wrongKey(key) ?? wrongLockOptions(options);
 		if (wrong) throw wrong;
 		const { session: given, value: text = '', flags = 0n, wait: waits = true, signal } = options;
-		const value = bytesOf(text);
-		if (value instanceof Error) throw value;
+		const bytes = bytesOf(text);
+		if (bytes instanceof Error) throw bytes;
+		const value = bytes.slice();
 		if (given !== undefined && !(given instanceof OpenSession && given.isOf(this.#owner))) {
 			throw new BadOptionsError('session is a session of this client');
 		}
 		given?.lost.throwIfAborted();
 		const ownsSession = given === undefined;
 		const session = given ?? (await this.#create({ signal }));
-		return KeyLock.acquire(this.#owner, { key, value: value.slice(), flags, session, ownsSession, waits, signal });
+		return KeyLock.acquire(this.#owner, { key, value, flags, session, ownsSession, waits, signal });
 	}
 
 	/**

@@ -139,6 +139,18 @@ describe('a lock', () => {
 		client.close();
 	});
 
+	it('copies its value before the call returns', async () => {
+		const client = swarm.client();
+		const value = new TextEncoder().encode('me');
+		const asked = client.lock('copied', { value });
+		structuredClone(value.buffer, { transfer: [value.buffer] });
+		const lock = await asked;
+		expect(text((await client.get('copied'))?.value)).toBe('me');
+		await lock.release();
+		expect(await sessions()).toEqual([]);
+		client.close();
+	});
+
 	it('is lost when its key is deleted, let go by somebody else, or its session ends', async () => {
 		const client = swarm.client();
 		const reason = async (signal: AbortSignal): Promise<unknown> => {
