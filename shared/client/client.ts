@@ -107,6 +107,7 @@ export class SwarmClient {
 	readonly #core: ClientCore;
 	readonly #owner: LockOwner;
 	readonly #sessions = new Set<OpenSession>();
+	#isClosed = false;
 
 	/** @throws TypeError or RangeError for a wrong option, which the error names */
 	constructor(options: SwarmClientOptions) {
@@ -293,6 +294,7 @@ export class SwarmClient {
 	 * ends them after their time-outs.
 	 */
 	close(): void {
+		this.#isClosed = true;
 		for (const session of this.#sessions) session.end('closed');
 		this.#core.close();
 	}
@@ -302,6 +304,8 @@ export class SwarmClient {
 		const { lost } = session;
 		if (!lost.aborted) this.#sessions.add(session);
 		lost.addEventListener('abort', () => this.#sessions.delete(session));
+		// What was answered in the same frame may have closed the client.
+		if (this.#isClosed) session.end('closed');
 		return session;
 	}
 }

@@ -57,6 +57,16 @@ describe('a session', () => {
 		await http('PUT', `/v1/session/destroy/${session.id}`);
 	});
 
+	it('is lost where its client is closed as soon as it is created', async () => {
+		const client = swarm.client();
+		const closed = client.put('at once', '').then(() => client.close());
+		// Both are answered by one frame, and the put first.
+		const session = await client.session();
+		await closed;
+		await http('PUT', `/v1/session/destroy/${session.id}`);
+		expect(session.lost.reason).toEqual(new SessionLostError('closed'));
+	});
+
 	it('with wrong options is not created, and one with a time-out that the swarm finds too short is neither', async () => {
 		const client = swarm.client();
 		for (const wrong of [
