@@ -11,6 +11,7 @@
  */
 import type { Operation } from '../store/command.ts';
 import { SESSIONS_MAX, type SessionAttributes } from '../store/sessions.ts';
+import { wrongCallOptions } from './arguments.ts';
 import type { WriteResult } from './core.ts';
 import { BadOptionsError, BadValueError, RefusedError, SessionLostError } from './errors.ts';
 import type { SessionRuntime } from './runtime.ts';
@@ -35,7 +36,7 @@ export interface SwarmSession {
 	/**
 	 * Renews it now: `await session.renew()` before a long step in which the process will not come to it.
 	 *
-	 * @returns a promise that fails with SessionLostError where it is over; RefusedError or UnknownOutcomeError where no
+	 * @returns a promise that fails with BadOptionsError; SessionLostError where it is over; RefusedError or UnknownOutcomeError where no
 	 * answer came in time, and then it is renewed by itself as before; or the signal's reason
 	 */
 	renew(options?: SessionCallOptions): Promise<void>;
@@ -43,8 +44,8 @@ export interface SwarmSession {
 	 * Ends it: `await session.destroy()`. Keys that it holds are let go, or deleted where its behavior is `delete`, and nobody
 	 * acquires them for its lock delay. `lost` is aborted at once. Nothing happens where it was over before.
 	 *
-	 * @returns a promise that fails with RefusedError, UnknownOutcomeError or the signal's reason, and then the session ends
-	 * after its time-out
+	 * @returns a promise that fails with BadOptionsError, and then nothing has happened; or with RefusedError,
+	 * UnknownOutcomeError or the signal's reason, and then the session ends after its time-out
 	 */
 	destroy(options?: SessionCallOptions): Promise<void>;
 	/** The same as `destroy`: `await using session = await client.session()`. */
@@ -111,19 +112,23 @@ export class OpenSession implements SwarmSession {
 		return this.#owner === owner;
 	}
 
-	async renew({ signal }: SessionCallOptions = {}): Promise<void> {
+	async renew(options: SessionCallOptions = {}): Promise<void> {
+		const wrong = wrongCallOptions(options);
+		if (wrong) throw wrong;
 		this.lost.throwIfAborted();
 		const askedMs = this.#owner.runtime.nowMs();
-		const { ok } = await this.#owner.submit({ kind: 'renewSession', session: this.id }, signal);
+		const { ok } = await this.#owner.submit({ kind: 'renewSession', session: this.id }, options.signal);
 		if (ok) this.#renewed(askedMs);
 		else this.end('ended');
 		this.lost.throwIfAborted();
 	}
 
-	async destroy({ signal }: SessionCallOptions = {}): Promise<void> {
+	async destroy(options: SessionCallOptions = {}): Promise<void> {
+		const wrong = wrongCallOptions(options);
+		if (wrong) throw wrong;
 		if (this.#over.signal.aborted) return;
 		this.end('destroyed');
-		await this.#owner.submit(endOf(this.id), signal);
+		await this.#owner.submit(endOf(this.id), options.signal);
 	}
 
 	[Symbol.asyncDispose](): Promise<void> {

@@ -67,6 +67,18 @@ describe('a session', () => {
 		expect(session.lost.reason).toEqual(new SessionLostError('closed'));
 	});
 
+	it('is neither renewed nor destroyed with wrong options', async () => {
+		const client = swarm.client();
+		const session = await client.session();
+		for (const wrong of [null, 5, { signal: 1 }]) {
+			await expect(session.renew(wrong as never)).rejects.toThrow(BadOptionsError);
+			await expect(session.destroy(wrong as never)).rejects.toThrow(BadOptionsError);
+		}
+		expect(session.lost.aborted).toBe(false);
+		await session.destroy();
+		client.close();
+	});
+
 	it('with wrong options is not created, and one with a time-out that the swarm finds too short is neither', async () => {
 		const client = swarm.client();
 		for (const wrong of [
