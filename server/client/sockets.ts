@@ -2,7 +2,6 @@
  * The WebSockets of the clients' door, `/client`: one for each connection of the door in `shared/replica`. It knows
  * nothing of the protocol on them.
  */
-import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
@@ -101,7 +100,8 @@ export class ClientSockets {
 /** Resolves when the WebSocket is closed. It is cut after a while. */
 async function closed(ws: WebSocket): Promise<void> {
 	const timer = globalThis.setTimeout(() => ws.terminate(), CLOSE_GRACE_MS);
-	await once(ws, 'close');
+	// `once` of node:events would fail where the client sends a malformed frame meanwhile.
+	await new Promise((resolve) => ws.once('close', resolve));
 	clearTimeout(timer);
 }
 

@@ -23,6 +23,9 @@ import {
 import { encodeCommand } from '../../shared/store/command.ts';
 import { TestSwarm } from './nodes.ts';
 
+/** @source RFC 6455, 5.2 */
+const CLOSE_FRAME = 0x88;
+
 let swarm: TestSwarm;
 
 beforeEach(async () => {
@@ -182,6 +185,25 @@ describe('the clients’ door', () => {
 			return socket.destroyed;
 		};
 		await expect.poll(isGone).toBe(true);
+	});
+
+	it('is closed also where a client answers the closing frame with nonsense', async () => {
+		const { host, port } = new URL(swarm.urls[0] as string);
+		const socket = connect(Number(port), '127.0.0.1');
+		const headers = [
+			`Host: ${host}`,
+			'Connection: Upgrade',
+			'Upgrade: websocket',
+			'Sec-WebSocket-Version: 13',
+			'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+		];
+		socket.write(`GET /client HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`);
+		expect(String((await once(socket, 'data'))[0])).toContain('101 Switching Protocols');
+		const closed = swarm.node('n1').close();
+		const [frame] = (await once(socket, 'data')) as [Buffer];
+		expect(frame[0]).toBe(CLOSE_FRAME);
+		socket.end(Uint8Array.of(0xff, 0x80, 0, 0, 0, 0));
+		await expect(closed).resolves.toBeUndefined();
 	});
 
 	it('tells a client whose client was dropped, and the client goes on under another', async () => {
