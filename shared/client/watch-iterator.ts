@@ -2,6 +2,7 @@
  * A watch as `for await` takes it. What has come and was not taken is bounded: above the bound the watch is paused, and
  * goes on when the loop has taken everything.
  */
+import { abortable, type Settle } from './abort.ts';
 import type { WatchedChange } from './changes.ts';
 import type { WatchedChanges, Watcher, WatchHandle } from './watches.ts';
 
@@ -15,8 +16,8 @@ interface Waiting {
 }
 
 export class WatchIterator implements AsyncIterableIterator<WatchedChanges, undefined>, Watcher {
-	readonly #signal: AbortSignal | undefined;
-	readonly #onAbort = (): void => this.#fail(this.#signal?.reason);
+	/** What the signal ends. */
+	readonly #watching: Settle<void> | undefined;
 	#handle: WatchHandle | undefined;
 	#queue: WatchedChanges[] = [];
 	#bytes = 0;
@@ -29,11 +30,10 @@ export class WatchIterator implements AsyncIterableIterator<WatchedChanges, unde
 
 	/** @param begin begins the watch */
 	constructor(signal: AbortSignal | undefined, begin: (watcher: Watcher) => WatchHandle) {
-		this.#signal = signal;
 		if (signal?.aborted) {
 			this.#fail(signal.reason);
 		} else {
-			signal?.addEventListener('abort', this.#onAbort);
+			this.#watching = abortable(signal, { resolve: () => undefined, reject: (reason) => this.#fail(reason) });
 			this.#handle = begin(this);
 		}
 	}
@@ -95,7 +95,7 @@ export class WatchIterator implements AsyncIterableIterator<WatchedChanges, unde
 
 	#end(): void {
 		this.#isOver = true;
-		this.#signal?.removeEventListener('abort', this.#onAbort);
+		this.#watching?.resolve();
 		this.#handle?.close();
 		this.#handle = undefined;
 	}

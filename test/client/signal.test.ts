@@ -2,6 +2,7 @@
 import { getEventListeners } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Turns } from '../../shared/client/turns.ts';
+import { WatchIterator } from '../../shared/client/watch-iterator.ts';
 import { VirtualSwarm, watched } from './virtual.ts';
 
 const VALUE = new Uint8Array(8);
@@ -57,6 +58,40 @@ describe('one signal on many calls of many clients', () => {
 		expect(getEventListeners(signal, 'abort')).toHaveLength(1);
 		swarm.time.run(2000);
 		expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+	});
+});
+
+describe('one signal on many watches', () => {
+	it('has one listener, warns of nothing, ends all of them, and keeps none', async () => {
+		const swarm = new VirtualSwarm(['n1']);
+		const client = swarm.client();
+		const abort = new AbortController();
+		const { signal } = abort;
+		const watches = Array.from(
+			{ length: 20 },
+			() => new WatchIterator(signal, (watcher) => client.watch('a', null, watcher)),
+		);
+		expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+		await watches[0]?.return();
+		const over = watches.slice(1).map((watch) => expect(watch.next()).rejects.toThrow('enough'));
+		abort.abort(new Error('enough'));
+		await Promise.all(over);
+		expect(await watches[0]?.next()).toEqual({ done: true, value: undefined });
+		expect([getEventListeners(signal, 'abort').length, client.watchesCount]).toEqual([0, 0]);
+		client.close();
+		await new Promise(setImmediate);
+		expect(warned).not.toHaveBeenCalled();
+	});
+
+	it('has no listener once they were left', async () => {
+		const swarm = new VirtualSwarm(['n1']);
+		const client = swarm.client();
+		const { signal } = new AbortController();
+		const watch = new WatchIterator(signal, (watcher) => client.watch('a', null, watcher));
+		expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+		await watch.return();
+		expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+		client.close();
 	});
 });
 
