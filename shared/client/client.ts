@@ -30,6 +30,7 @@ import type { ListedEntry, Page, ReadEntry } from './protocol.ts';
 import { OpenSession, type SessionCallOptions, type SwarmSession } from './session.ts';
 import { attributesOf, type SessionOptions } from './session-attributes.ts';
 import type { ClientSocket, Connect } from './socket.ts';
+import { soundTraceparent } from './traceparent.ts';
 import { operationsOf, resultOf, type TxnOperation, type TxnResult } from './txn.ts';
 import { WatchIterator } from './watch-iterator.ts';
 import type { WatchedChanges } from './watches.ts';
@@ -61,7 +62,8 @@ export interface SwarmClientOptions {
 	readonly token?: string;
 	/**
 	 * Asked at each write for the trace that it belongs to, as the header `traceparent` of W3C Trace Context; null for none,
-	 * or one that is not sampled. `activeTraceparent` of `paxos-swarm/tracing` is one. Nodes of 0.1 refuse a client with it.
+	 * or one that is not sampled. `activeTraceparent` of `paxos-swarm/tracing` is one. Where it throws, or returns something
+	 * else, the write has no trace. Nodes of 0.1 refuse a client with it.
 	 */
 	readonly traceparent?: () => string | null;
 	/**
@@ -124,7 +126,15 @@ export class SwarmClient {
 		if (typeof timeoutMs !== 'number') throw new TypeError('timeoutMs: a number of milliseconds');
 		if (!(timeoutMs > 0 && timeoutMs < Number.POSITIVE_INFINITY))
 			throw new RangeError('timeoutMs: above 0, and finite');
-		this.#core = new ClientCore({ nodes: [...nodes], connect, token, traceparent, timeoutMs, runtime: platform });
+		const traces = traceparent && soundTraceparent(traceparent);
+		this.#core = new ClientCore({
+			nodes: [...nodes],
+			connect,
+			token,
+			traceparent: traces,
+			timeoutMs,
+			runtime: platform,
+		});
 		this.#owner = lockOwner(this.#core, platform);
 	}
 

@@ -92,6 +92,10 @@ const options: readonly unknown[] = [
 	{ signal: new EventTarget() },
 ];
 
+function raise(): never {
+	throw new RangeError('no trace');
+}
+
 const errors = [BadKeyError, BadValueError, BadOptionsError];
 
 describe('a wrong argument', () => {
@@ -149,6 +153,25 @@ describe('a wrong argument', () => {
 			'',
 			'',
 		]);
+	});
+
+	it.each([
+		['throws', () => raise()],
+		['returns nothing', () => undefined],
+		['returns a number', () => 5],
+		['returns a text of another form', () => 'x'.repeat(300)],
+	])('of a write is no traceparent that %s: the write has no trace, and happens', async (_, traceparent) => {
+		swarm = await TestSwarm.start(1);
+		const client = swarm.client({ traceparent: traceparent as never });
+		const session = await client.session();
+		const [put, deleted, txn] = await Promise.all([
+			client.put('a', 'x', { cas: 0 }),
+			client.delete('b'),
+			client.txn([{ kind: 'check', key: 'c', cas: 0 }]),
+			session.destroy(),
+		]);
+		expect([put.ok, deleted.ok, txn.ok]).toEqual([true, true, true]);
+		client.close();
 	});
 
 	it('does not change what it was when the value is written over after the call', async () => {
