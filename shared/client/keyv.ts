@@ -20,7 +20,7 @@ export interface KeyvSwarmOptions {
 	readonly prefix?: string;
 }
 
-const text = new TextDecoder();
+const text = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Its methods fail as those of the client do. keyv turns that into an event `error`, or throws it (`throwOnErrors`). */
 export class KeyvSwarm {

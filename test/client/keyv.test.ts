@@ -73,6 +73,12 @@ describe('the adapter', () => {
 		expect(await adapter.hasMany(['ever', 'never', 'over'])).toEqual([true, false, false]);
 	});
 
+	it('gives back a text that begins with the sign of a byte order', async () => {
+		const adapter = new KeyvSwarm({ client });
+		await adapter.set('marked', '\ufeffx');
+		expect(await adapter.getMany(['marked'])).toEqual(['\ufeffx']);
+	});
+
 	it('clears what it has written without a namespace', async () => {
 		const keyv = new Keyv({ store: store('plain/') });
 		keyv.namespace = '';
