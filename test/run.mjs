@@ -1,15 +1,17 @@
 /**
  * `npm test`: installs and builds where needed, checks, and runs all tests. It ends with a table of the slowest parts and
  * one line, `N passed, N failed`, and with status 0 only where nothing failed. It must never skip silently: a missing
- * browser, a file that does not load and a skipped test count as failed.
+ * browser, a file that does not load and a skipped test count as failed. However it ends, it must leave nothing running.
  */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runChecks } from './check/check.mjs';
+import { endStarted } from './end-started.mjs';
 import { slowestParts } from './slowest.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -18,6 +20,17 @@ const suitesTimeoutMs = 1_500_000;
 
 /** @typedef {{ passed: number, failed: number }} Count */
 
+/**
+ * The process groups of the programs that were started.
+ * @type {number[]}
+ */
+const groups = [];
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+	process.on(signal, () => {
+		endStarted(groups);
+		process.exit(128 + constants.signals[signal]);
+	});
+}
 process.exitCode = 1;
 /** @type {import('./slowest.mjs').Part[]} */
 const parts = [];
@@ -111,7 +124,7 @@ function add(a, b) {
 }
 
 /**
- * Runs a program in the foreground.
+ * Runs a program in a process group of its own, and then ends what is left of the group.
  * @param {string} command
  * @param {readonly string[]} args
  * @param {NodeJS.ProcessEnv} env
@@ -119,7 +132,11 @@ function add(a, b) {
  * @returns {Promise<boolean>} whether it ended with status 0 in time
  */
 async function run(command, args, env, timeoutMs) {
-	const child = spawn(command, args, { cwd: root, env, stdio: 'inherit', timeout: timeoutMs });
+	const child = spawn(command, args, { cwd: root, env, stdio: 'inherit', detached: true });
+	if (child.pid !== undefined) groups.push(child.pid);
+	const bound = timeoutMs === undefined ? undefined : setTimeout(() => endStarted(groups), timeoutMs);
 	const [status] = await once(child, 'close');
+	clearTimeout(bound);
+	endStarted(groups);
 	return status === 0;
 }

@@ -1,14 +1,15 @@
 /**
- * The last line of `npm test`, the table before it and its status are true. The real runner runs with stand-ins for the
- * bootstrap, the checks, the search of a browser and Vitest.
+ * The last line of `npm test`, the table before it and its status are true, and it leaves nothing running. The real runner
+ * runs with stand-ins for the bootstrap, the checks, the search of a browser and Vitest.
  */
 
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
 interface ReportedFile {
 	readonly name: string;
@@ -48,7 +49,7 @@ beforeEach(() => {
 	tree = mkdtempSync(join(tmpdir(), 'paxos-swarm-run-'));
 	onTestFinished(() => rmSync(tree, { recursive: true, force: true }));
 	mkdirSync(join(tree, 'test'));
-	for (const name of ['run.mjs', 'slowest.mjs']) {
+	for (const name of ['run.mjs', 'slowest.mjs', 'end-started.mjs']) {
 		cpSync(fileURLToPath(new URL(`../${name}`, import.meta.url)), join(tree, 'test', name));
 	}
 });
@@ -122,12 +123,83 @@ test('a build that fails ends it', () => {
 	expect(run({ ...fine, bootstrapStatus: 1 })).toEqual({ status: 1, last: '0 passed, 1 failed' });
 });
 
+describe('its programs that outlive what started them are ended with it', () => {
+	/** Ends at once what waits for minutes, once the programs are there. */
+	const HURRY = `import { existsSync } from 'node:fs';
+		const wait = globalThis.setTimeout;
+		globalThis.setTimeout = (act, ms, ...args) => {
+			if (ms < 60_000) return wait(act, ms, ...args);
+			const look = setInterval(() => existsSync('started') && act(clearInterval(look)), 20);
+			return look;
+		};`;
+	const LASTING = `process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1_000_000);`;
+
+	/** Vitest starts a program in its own process group, and one in another, and does then what `rest` says. */
+	function startLeaving(rest: string, ...flags: readonly string[]): ChildProcess {
+		prepare(fine);
+		write('hurry.mjs', HURRY);
+		write('lasting.mjs', LASTING);
+		write(
+			'node_modules/vitest/vitest.mjs',
+			`import { spawn } from 'node:child_process';
+			import { renameSync, writeFileSync } from 'node:fs';
+			const pids = [true, false].map((detached) => {
+				const child = spawn(process.execPath, ['lasting.mjs'], { stdio: 'inherit', detached });
+				child.unref();
+				return child.pid;
+			});
+			writeFileSync('starting', pids.join(' '));
+			renameSync('starting', 'started');
+			${rest}`,
+		);
+		const runner = spawn(process.execPath, [...flags, 'test/run.mjs'], {
+			cwd: tree,
+			stdio: ['ignore', 'pipe', 'pipe'],
+		});
+		onTestFinished(() => {
+			runner.kill('SIGKILL');
+			for (const pid of started() ?? []) spawnSync('kill', ['-9', String(pid)]);
+		});
+		return runner;
+	}
+
+	function started(): readonly number[] | undefined {
+		const file = join(tree, 'started');
+		return existsSync(file) ? readFileSync(file, 'utf8').split(' ').map(Number) : undefined;
+	}
+
+	// The output is closed once every process that may write to it has ended.
+	test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('where it gets %s', async (signal) => {
+		const runner = startLeaving(LASTING);
+		const closed = once(runner, 'close');
+		await expect.poll(started, { timeout: 60_000 }).toHaveLength(2);
+		runner.kill(signal);
+		expect(await closed).toEqual([128 + constants.signals[signal], null]);
+	});
+
+	test('where Vitest takes too long', async () => {
+		const runner = startLeaving(LASTING, '--import', './hurry.mjs');
+		expect(await once(runner, 'close')).toEqual([1, null]);
+	});
+
+	test('where Vitest ends, and leaves one behind in its group', async () => {
+		const runner = startLeaving("process.kill(pids[0], 'SIGKILL');");
+		expect(await once(runner, 'close')).toEqual([1, null]);
+	});
+});
+
 function run(world: World): { readonly status: number | null; readonly last: string | undefined } {
 	const { status, stdout } = start(world);
 	return { status, last: stdout.trimEnd().split('\n').at(-1) };
 }
 
 function start(world: World): { readonly status: number | null; readonly stdout: string } {
+	prepare(world);
+	return spawnSync(process.execPath, ['test/run.mjs'], { cwd: tree, encoding: 'utf8' });
+}
+
+/** Writes the stand-ins. */
+function prepare(world: World): void {
 	write('server/bootstrap.mjs', `process.exitCode = ${world.bootstrapStatus};`);
 	write('test/check/check.mjs', `export const runChecks = async () => (${JSON.stringify(world.checks)});`);
 	write(
@@ -145,7 +217,6 @@ function start(world: World): { readonly status: number | null; readonly stdout:
 		if (process.argv.includes('--project=!browser')) process.stdout.write('vitest without browser\\n');
 		process.exitCode = ${world.vitestStatus};`,
 	);
-	return spawnSync(process.execPath, ['test/run.mjs'], { cwd: tree, encoding: 'utf8' });
 }
 
 function write(path: string, text: string): void {
