@@ -10,8 +10,11 @@ import { Watch } from '../process/watch.ts';
 import { launchBrowser, type PageOptions, type TestBrowser } from './browser.ts';
 import { stateBecomes, wide } from './swarm-page.ts';
 
-/** Long timings, so that a heartbeat that a busy machine delays does not make a new leader during a test. */
-const timings = { electionMinMs: 1_000, electionMaxMs: 1_500, requestMs: 20_000 };
+/**
+ * Long timings, so that a heartbeat that a busy machine delays does not make a new leader during a test. Each heartbeat
+ * costs every node and every page that hears of it, so there are few.
+ */
+const timings = { electionMinMs: 1_500, electionMaxMs: 2_000, heartbeatMs: 300, requestMs: 20_000 };
 const waitMaxMs = 60_000;
 
 /** Five running nodes, five watchers and a browser. */
