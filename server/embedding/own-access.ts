@@ -40,15 +40,40 @@ export function ownAccess<State, Command, Result>(
 	};
 }
 
-/** It has no queue: the next command is looked for when the one before was taken. */
-async function* changesOf<State, Command, Result>(
-	{ doors }: Pick<OwnReplica<State, Command, Result>, 'doors'>,
+/** Who reads changes. */
+interface Reader {
+	readonly signal: AbortSignal | undefined;
+	hasLeft: boolean;
+	/** Ends its wait for the next change. */
+	wake(): void;
+}
+
+function changesOf<State, Command, Result>(
+	replica: Pick<OwnReplica<State, Command, Result>, 'doors'>,
 	from: number,
 	signal: AbortSignal | undefined,
+): AsyncIterableIterator<AppliedCommand<Command, Result>, undefined> {
+	const reader: Reader = { signal, hasLeft: false, wake: () => undefined };
+	const changes = read(replica, from, reader);
+	const end = changes.return.bind(changes);
+	// A generator comes to its end only when what it waits for is over.
+	changes.return = (value) => {
+		reader.hasLeft = true;
+		reader.wake();
+		return end(value);
+	};
+	return changes;
+}
+
+/** It has no queue: the next command is looked for when the one before was taken. */
+async function* read<State, Command, Result>(
+	{ doors }: Pick<OwnReplica<State, Command, Result>, 'doors'>,
+	from: number,
+	reader: Reader,
 ): AsyncGenerator<AppliedCommand<Command, Result>, undefined> {
 	let through = from;
-	for (;;) {
-		signal?.throwIfAborted();
+	while (!reader.hasLeft) {
+		reader.signal?.throwIfAborted();
 		const next = doors.after(through);
 		switch (next.kind) {
 			case 'applied':
@@ -56,7 +81,7 @@ async function* changesOf<State, Command, Result>(
 				yield next.applied;
 				break;
 			case 'none':
-				await newsOf(doors, signal);
+				await newsOf(doors, reader);
 				break;
 			case 'compacted':
 				throw new CompactedError(through);
@@ -64,19 +89,18 @@ async function* changesOf<State, Command, Result>(
 				return undefined;
 		}
 	}
+	return undefined;
 }
 
 /** Resolves when there may be another command. A reader whose signal is aborted waits for none any more. */
-async function newsOf(
-	doors: { whenNews(news: () => void): () => void },
-	signal: AbortSignal | undefined,
-): Promise<void> {
+async function newsOf(doors: { whenNews(news: () => void): () => void }, reader: Reader): Promise<void> {
 	let giveUp = (): void => undefined;
 	const news = new Promise<void>((resolve) => {
 		giveUp = doors.whenNews(resolve);
+		reader.wake = resolve;
 	});
 	try {
-		await unlessAborted(news, [signal]);
+		await unlessAborted(news, [reader.signal]);
 	} finally {
 		giveUp();
 	}

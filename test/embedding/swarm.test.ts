@@ -65,6 +65,14 @@ describe('a swarm in memory with a state machine of the user’s own', () => {
 		expect(await node.stopped).toBeNull();
 	});
 
+	it('ends the changes of a reader that leaves while it waits for the next ones', async () => {
+		const swarm = await start();
+		const changes = swarm.node('n1').changes();
+		const waiting = changes.next();
+		expect(await changes.return?.()).toEqual({ done: true, value: undefined });
+		expect([await waiting, await changes.next()]).toEqual(Array(2).fill({ done: true, value: undefined }));
+	});
+
 	it('refuses a read and a command where no leader can be reached, and goes on when it can', async () => {
 		const swarm = await start();
 		const follower = swarm.nodes.find(({ status }) => !status.isLeader) as OwnNode<Counters, Add, Added>;
