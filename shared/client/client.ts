@@ -279,8 +279,8 @@ export class SwarmClient {
 	 * A lock is advisory: other writes of the key go through, and a deletion of the key ends it.
 	 *
 	 * @returns a promise that fails with BadKeyError, BadValueError or BadOptionsError; LockHeldError where it is not to
-	 * wait; SessionLostError where the session is over, such as when no node was reached within its time-out; the signal's
-	 * reason; or, before the lock's own session is there, as `session` does
+	 * wait; SessionLostError where the session is over, such as when no node was reached within its time-out; RefusedError
+	 * (`denied`); the signal's reason; or, before the lock's own session is there, as `session` does
 	 */
 	async lock(key: string, options: LockOptions = {}): Promise<SwarmLock> {
 		const wrong = wrongKey(key) ?? wrongLockOptions(options);
