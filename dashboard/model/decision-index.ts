@@ -161,6 +161,8 @@ export class DecisionIndex {
 
 	/** The newest campaigns for the slot that had proposed nothing by then, or never did. */
 	#idleFor(slot: Slot, through: number): BallotText[] {
+		// An election is for no slot of its own.
+		if (slot === 0) return [];
 		const idle = [...this.#ballots].filter(([, facts]) => {
 			const { campaign } = facts;
 			return campaign && campaign.at <= through && aimOf(campaign.fact) === slot && isIdle(facts, through);

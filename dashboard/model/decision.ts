@@ -97,7 +97,8 @@ export interface Decision {
 /** The decision as the facts that were gathered tell it, and as the nodes hold it of which facts are missing. */
 export function decisionOf(gathered: Gathered, { nodes, history }: SwarmModel): Decision {
 	const decision = foldDecision(gathered, history);
-	addHeld(decision, nodes);
+	// There is no slot 0: it stands for the page before the first slot.
+	if (gathered.slot > 0) addHeld(decision, nodes);
 	// Its proposer knows it to be chosen once it knows so of all slots before.
 	const won = decision.rounds.find(({ isChosen }) => isChosen);
 	if (won?.proposal) decision.chosen ??= { ballot: won.ballot, value: won.proposal.value };

@@ -1,8 +1,14 @@
-/** How far one node has come in a decision, as it is drawn on the node itself. */
+/** How far one node has come in a decision, or in an election, as it is drawn on the node itself. */
 import type { Decision, Round } from './decision.ts';
+import type { Election } from './election.ts';
 import type { NodeModel } from './node-model.ts';
 
 export type Part = 'promised' | 'accepted' | 'chosen';
+
+/** Nobody votes in an election, and nothing is chosen by it. */
+export function partInElection({ ballot }: Election, { isUp, promised }: NodeModel): Part | null {
+	return isUp && promised === ballot ? 'promised' : null;
+}
 
 /**
  * @param round the ballot that is shown

@@ -2,7 +2,7 @@
  * The swarm at one moment: all nodes, the members, and whether they make quorums. It is folded from what the page was
  * told, item by item, and knows no time.
  */
-import type { Fact } from '../../shared/fact.ts';
+import type { BallotText, Fact } from '../../shared/fact.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
@@ -25,6 +25,8 @@ export class SwarmModel {
 	name = '';
 	/** The last slot in which something is known, or for which a node has begun to ask. */
 	newestSlot: Slot = 0;
+	/** The ballot of the newest campaign for all open slots, while nothing was proposed since it began; '' for none. */
+	campaignedAs: BallotText = '';
 	history: MemberHistory;
 	/** The node that the page comes from; '' while it has not told. */
 	entry: NodeId = '';
@@ -186,7 +188,10 @@ export class SwarmModel {
 		if (this.#chosenThrough < node.chosenThrough || fact.kind === 'members') this.#learnMembers(node);
 		if (fact.kind === 'proposed' || fact.kind === 'accepted' || fact.kind === 'chosen')
 			this.newestSlot = Math.max(this.newestSlot, fact.slot);
-		else if (fact.kind === 'campaign') this.newestSlot = Math.max(this.newestSlot, aimOf(fact));
+		if (fact.kind === 'proposed') this.campaignedAs = '';
+		if (fact.kind !== 'campaign') return;
+		this.newestSlot = Math.max(this.newestSlot, aimOf(fact));
+		this.campaignedAs = fact.why === 'noLeader' || fact.why === 'handedOver' ? fact.ballot : '';
 	}
 
 	/** Folds who the members are, as far as this node has told. */

@@ -9,11 +9,12 @@ import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { cutName } from '../model/cut-name.ts';
 import type { Round } from '../model/decision.ts';
+import { type Election, electionOf } from '../model/election.ts';
 import type { Flurry } from '../model/flurry.ts';
-import { countVoters } from '../model/members.ts';
+import { countVoters, type Electorate } from '../model/members.ts';
 import { handlesApart, MESH_WIDTH, meshHeight, NODE_RADIUS, type Point, ring } from '../model/mesh-places.ts';
 import type { NodeModel } from '../model/node-model.ts';
-import { type Part, partOf } from '../model/part.ts';
+import { type Part, partInElection, partOf } from '../model/part.ts';
 import { progressOf } from '../model/progress.ts';
 import { isNoMember, standingWord } from '../model/standing.ts';
 import type { MeshPlaces } from './directing.ts';
@@ -24,6 +25,7 @@ import { MeshPicks } from './mesh-picks.tsx';
 import { decision, playback, shownRound } from './shown-decision.ts';
 import {
 	calm,
+	chosenSlot,
 	directedMs,
 	flightsShown,
 	flurries,
@@ -31,7 +33,6 @@ import {
 	isDirected,
 	position,
 	shownMs,
-	shownSlot,
 	swarmShown,
 } from './state.ts';
 
@@ -60,16 +61,26 @@ export function Mesh({ Handles = MeshPicks, Lamps }: MeshProps) {
 	const { nodes } = swarmShown();
 	const decided = decision.value;
 	const round = shownRound.value;
+	const election = electionShown();
+	const part = (node: NodeModel) => (election ? partInElection(election, node) : partOf(decided, round, node));
+	const slots = election ? `slot ${election.from} and all after it` : `slot ${decided.slot}`;
 	const places = ring(nodes.map((node) => node.id));
 	const height = meshHeight(nodes.length);
 	const members = nodes.filter(({ id }) => !isNoMember(swarmShown().standing(id)));
 	const playingBack = position.value !== null;
+	const about = election
+		? `promises for ${slots}`
+		: playingBack
+			? `${slots}, played back`
+			: isDirected() && decided.slot > 0
+				? slots
+				: '';
 	return (
 		<section class="panel mesh-panel" id="mesh" aria-labelledby="mesh-title">
 			<div class="panel-head">
 				<h2 id="mesh-title">Mesh</h2>
 				<p class="legend" data-testid="mesh-caption">
-					{playingBack ? `slot ${shownSlot.value}, played back` : isDirected() ? '' : caption.value}
+					{[about, playingBack || isDirected() ? '' : caption.value].filter(Boolean).join(' · ')}
 				</p>
 			</div>
 			<div class="mesh-box" style={`--apart: ${((handlesApart(places) / MESH_WIDTH) * 100).toFixed(2)}`}>
@@ -98,17 +109,21 @@ export function Mesh({ Handles = MeshPicks, Lamps }: MeshProps) {
 					<g ref={layer} />
 					{nodes.map((node) => {
 						const at = places.get(node.id);
-						return at && <Disc key={node.id} node={node} at={at} part={partOf(decided, round, node)} />;
+						return at && <Disc key={node.id} node={node} at={at} part={part(node)} />;
 					})}
-					{round && <QuorumRing round={round} at={places.get(round.proposer)} />}
+					{election ? (
+						<QuorumRing {...election} counts="promises" at={places.get(election.candidate)} />
+					) : (
+						round && <QuorumRing {...answersOf(round)} electorate={round.electorate} at={places.get(round.proposer)} />
+					)}
 				</svg>
 				<Handles places={places} width={MESH_WIDTH} height={height} nodeRadius={NODE_RADIUS} />
 			</div>
 			<p class="sr">
 				{nodes
 					.map((node) => {
-						const part = partOf(decided, round, node);
-						const said = part && `${part} in slot ${decided.slot}`;
+						const done = part(node);
+						const said = done && `${done} in ${slots}`;
 						return [node.id, nodeText(node), said, standingWord(swarmShown().standing(node.id))]
 							.filter(Boolean)
 							.join(', ');
@@ -181,15 +196,21 @@ function PartShape({ part }: { part: Part }) {
 	);
 }
 
+interface RingProps {
+	readonly electorate: Electorate | null;
+	readonly counts: 'promises' | 'votes';
+	readonly counted: readonly NodeId[];
+	readonly at: Point | undefined;
+}
+
 /** The proposer counts answers: a part of the ring for each voter. It closes behind the mark of the quorum. */
-function QuorumRing({ round, at }: { round: Round; at: Point | undefined }) {
-	const { electorate, promiseVoters, proposal, votes } = round;
+function QuorumRing({ electorate, counts, counted, at }: RingProps) {
 	if (!at || !electorate) return null;
 	const of = electorate.voters.length;
-	const count = countVoters(electorate, proposal ? votes : promiseVoters);
+	const count = countVoters(electorate, counted);
 	const length = 1 - RING_GAP * (of > 1 ? 1 : 0);
 	return (
-		<g class={`quorum-ring ${proposal ? 'votes' : 'promises'}`} transform={`translate(${at.x} ${at.y}) rotate(-90)`}>
+		<g class={`quorum-ring ${counts}`} transform={`translate(${at.x} ${at.y}) rotate(-90)`}>
 			{electorate.voters.map((voter, i) => (
 				<circle
 					key={voter}
@@ -207,6 +228,16 @@ function QuorumRing({ round, at }: { round: Round; at: Point | undefined }) {
 			/>
 		</g>
 	);
+}
+
+/** What a proposer counts: votes from its proposal on. */
+function answersOf({ proposal, promiseVoters, votes }: Round): Pick<RingProps, 'counts' | 'counted'> {
+	return proposal ? { counts: 'votes', counted: votes } : { counts: 'promises', counted: promiseVoters };
+}
+
+/** The election at the moment that is shown, as long as nobody has chosen a slot; null for none. */
+function electionShown(): Election | null {
+	return chosenSlot.value === null ? electionOf(swarmShown()) : null;
 }
 
 function nodeText({ isUp, role, linked }: NodeModel): string {

@@ -1,8 +1,12 @@
 /** Each story of the sandbox comes to its end, and what its sentences say is so in the facts. */
 import { describe, expect, test } from 'vitest';
 import { ballotNode } from '../../dashboard/model/ballot-names.ts';
+import { electionOf } from '../../dashboard/model/election.ts';
+import { partInElection } from '../../dashboard/model/part.ts';
+import type { Entry } from '../../dashboard/model/tape.ts';
 import { Director } from '../../dashboard/sandbox/director.ts';
 import type { StagedStory } from '../../dashboard/sandbox/scene.ts';
+import { LEADER_KILLED } from '../../dashboard/sandbox/stories/leader-killed.ts';
 import { STORIES } from '../../dashboard/sandbox/stories.ts';
 import type { Fact } from '../../shared/fact.ts';
 import { endScene, openSandbox, type Performed, perform } from './sandbox-page.ts';
@@ -152,6 +156,39 @@ describe.each(STORIES.map((story) => [story.id, story] as const))('the story %s'
 		if (!claim) throw new Error(`nothing is claimed of ${id}`);
 		claim(performed);
 	});
+});
+
+test('before anything is proposed under its ballot, an election shows its promises, and no vote of an earlier slot', () => {
+	const page = openSandbox();
+	// A leader was elected, and no node knows anything to be chosen.
+	const first = page.story.decision(page.story.gather(0, []));
+	expect([first.learned.size, first.rounds.length]).toEqual([0, 0]);
+	const director = new Director(LEADER_KILLED, page.sandbox, false);
+	director.begin();
+	const parts = () => {
+		const election = electionOf(page.story.live);
+		return election && page.story.live.nodes.filter((node) => partInElection(election, node)).map(({ id }) => id);
+	};
+	endScene(page.sandbox, director);
+	expect(parts()).toBeNull();
+	director.next();
+	endScene(page.sandbox, director);
+	const asked = electionOf(page.story.live);
+	const slots = page.story.live.newestSlot;
+	expect(asked).toMatchObject({ from: slots + 1, counted: [] });
+	expect(parts()).toEqual([asked?.candidate]);
+	expect(asked?.electorate?.voters).toHaveLength(5);
+	director.next();
+	endScene(page.sandbox, director);
+	const counted = electionOf(page.story.live)?.counted;
+	expect(counted).toHaveLength(3);
+	expect(parts()).toEqual(expect.arrayContaining([...(counted ?? [])]));
+	// The leader proposes, and the decision is shown.
+	director.next();
+	endScene(page.sandbox, director);
+	expect(parts()).toBeNull();
+	const [elected] = page.story.tape.newest(1, ({ fact }) => fact.kind === 'role' && fact.role === 'leader');
+	expect(electionOf(page.story.at(elected as Entry))).toMatchObject({ ballot: asked?.ballot, counted });
 });
 
 test('a decision is shown from the first request on, with the ballots of both rivals, and an election is none', () => {
