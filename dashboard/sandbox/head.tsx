@@ -1,9 +1,9 @@
 /** What there is to see, in one sentence: of the sandbox, or of the scene of the story that is staged in it. */
-import { useSignal } from '@preact/signals';
 import { Banner, BrokenText, Demonstration } from '../game/banner.tsx';
 import { broken } from '../game/game.ts';
 import { ruleOf } from '../game/rules.ts';
 import { taskText } from '../model/task-text.ts';
+import { useCopy } from '../view/copying.ts';
 import {
 	act,
 	addressFault,
@@ -176,7 +176,7 @@ function EndedByCheck() {
 }
 
 function CopyAddress() {
-	const isCopied = useSignal(false);
+	const [isCopied, copy] = useCopy();
 	return (
 		<button
 			type="button"
@@ -185,15 +185,10 @@ function CopyAddress() {
 			title="It opens this run at this moment"
 			onClick={() => {
 				const { origin, pathname, search } = location;
-				void navigator.clipboard.writeText(origin + pathname + search + addressShown()).then(() => {
-					isCopied.value = true;
-					setTimeout(() => {
-						isCopied.value = false;
-					}, 1500);
-				});
+				void copy(origin + pathname + search + addressShown());
 			}}
 		>
-			{isCopied.value ? 'Copied' : 'Copy the link'}
+			{isCopied ? 'Copied' : 'Copy the link'}
 		</button>
 	);
 }

@@ -1,30 +1,21 @@
 /** A ballot as text: its short name, the whole integer on hover and focus, copied by a click. */
-import { useSignal } from '@preact/signals';
 import type { BallotText } from '../../shared/fact.ts';
 import { nameOf } from '../../shared/member-name.ts';
 import { type BallotNames, ballotNode, ballotNumber, clockWithMs } from '../model/ballot-names.ts';
 import { cutName } from '../model/cut-name.ts';
+import { useCopy } from './copying.ts';
 
-const COPIED_SHOWN_MS = 1200;
 /** In a drawing a longer name is cut. */
 const NAME_CHARS = 11;
 
 export function Ballot({ ballot, names, short }: { ballot: BallotText; names: BallotNames; short?: boolean }) {
-	const copied = useSignal(false);
+	const [isCopied, copy] = useCopy();
 	if (ballot === '') return <span class="muted">none</span>;
-	const copy = () => {
-		void navigator.clipboard?.writeText(ballot).then(() => {
-			copied.value = true;
-			setTimeout(() => {
-				copied.value = false;
-			}, COPIED_SHOWN_MS);
-		});
-	};
 	return (
-		<button type="button" class="ballot" data-ballot={ballot} onClick={copy}>
+		<button type="button" class="ballot" data-ballot={ballot} onClick={() => void copy(ballot)}>
 			<WithLife text={short ? names.short(ballot) : names.full(ballot)} />
 			<span class="whole">
-				{copied.value ? 'copied ' : ''}
+				{isCopied ? 'copied ' : ''}
 				{ballotNumber(ballot)} ns
 			</span>
 		</button>

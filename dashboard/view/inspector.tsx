@@ -2,7 +2,6 @@
  * What a person has picked, in any panel, at the moment of the page: its fields, why it is so, what has changed, and the
  * facts that it has to do with, each of which can be picked in turn. On a phone it is a sheet.
  */
-import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { beginning } from '../model/beginning.ts';
@@ -13,6 +12,7 @@ import { isAnswered } from '../model/reasons/reason.ts';
 import { isNoMember } from '../model/standing.ts';
 import { countText } from '../model/why.ts';
 import { WhyButton } from './answer.tsx';
+import { useCopy } from './copying.ts';
 import { Glyph, glyphOfFact } from './glyph.tsx';
 import { Icon } from './icon.tsx';
 import { closeInspector, focusInspector, inspectEntry, inspected } from './inspecting.ts';
@@ -24,7 +24,6 @@ import { seekMomentOfSlot, showSlot } from './steering.ts';
 
 /** Longer text is cut. The copy has the whole. */
 const TEXT_MAX = 240;
-const COPIED_SHOWN_MS = 1200;
 
 export function Inspector() {
 	const of = inspected.value;
@@ -178,15 +177,7 @@ function Fields({ fields }: { fields: readonly Field[] }) {
 }
 
 function Actions({ of, shown }: { of: Inspected; shown: Inspection }) {
-	const copied = useSignal(false);
-	const copy = () => {
-		void navigator.clipboard?.writeText(JSON.stringify(shown.raw, null, 2)).then(() => {
-			copied.value = true;
-			setTimeout(() => {
-				copied.value = false;
-			}, COPIED_SHOWN_MS);
-		});
-	};
+	const [isCopied, copy] = useCopy();
 	const slot = of.kind === 'slot' ? of.slot : of.kind === 'fact' ? slotOf(of.entry.fact) : 0;
 	return (
 		<div class="buttons inspector-actions">
@@ -203,8 +194,13 @@ function Actions({ of, shown }: { of: Inspected; shown: Inspection }) {
 					Show slot {countText(slot)}
 				</button>
 			)}
-			<button type="button" class="small" data-testid="inspector-copy" onClick={copy}>
-				{copied.value ? 'Copied' : 'Copy as JSON'}
+			<button
+				type="button"
+				class="small"
+				data-testid="inspector-copy"
+				onClick={() => void copy(JSON.stringify(shown.raw, null, 2))}
+			>
+				{isCopied ? 'Copied' : 'Copy as JSON'}
 			</button>
 		</div>
 	);

@@ -544,6 +544,51 @@ async function boxAt(element: Locator) {
 	return box;
 }
 
+test('where a page gets no clipboard, as over plain HTTP from another machine, it copies all the same, or gives the text', async () => {
+	const page = await open();
+	await page.evaluate(() => Reflect.deleteProperty(Navigator.prototype, 'clipboard'));
+	const copy = page.getByTestId('copy-address');
+	await copy.click();
+	await copy.getByText('Copied').waitFor();
+	expect(await copy.evaluate((button) => button === document.activeElement)).toBe(true);
+	const field = page.getByTestId('propose-value');
+	await field.fill('');
+	await field.press('ControlOrMeta+v');
+	expect(await field.inputValue()).toContain('#sandbox=');
+
+	await page.evaluate(() => {
+		document.execCommand = () => false;
+	});
+	await page.getByTestId('pick-n3').click();
+	await page.getByTestId('menu-inspect').click();
+	const asked = page.waitForEvent('dialog');
+	const clicked = page.getByTestId('inspector-copy').click();
+	const dialog = await asked;
+	expect(dialog.message()).toContain('Copy this text');
+	expect(JSON.parse(dialog.defaultValue())).toMatchObject({ id: 'n3' });
+	await dialog.dismiss();
+	await clicked;
+});
+
+test('a story of an election shows its promises in the mesh, and not the votes of an earlier slot', async () => {
+	const page = await open({}, '#story=leader-killed');
+	await page.getByTestId('story-play').click();
+	await page.getByTestId('story-play').getByText('Play all').waitFor();
+	const text = page.getByTestId('scene-text');
+	let scene = Number(await text.getAttribute('data-scene'));
+	if ((await text.getAttribute('data-done')) === 'false') await page.getByTestId('scene-next').click();
+	for (; ; scene++) {
+		await page.locator(`[data-testid="scene-text"][data-scene="${scene}"][data-done="true"]`).waitFor();
+		if (scene === 3) break;
+		await page.getByTestId('scene-next').click();
+	}
+	expect(await page.getByTestId('mesh-caption').textContent()).toBe('promises for slot 11 and all after it');
+	const mesh = page.locator('svg.mesh');
+	expect(await mesh.locator('.quorum-ring').getAttribute('class')).toContain('promises');
+	await mesh.locator('.quorum-ring .counted').nth(2).waitFor({ state: 'attached' });
+	expect(await mesh.locator('.part.chosen, .part.accepted').count()).toBe(0);
+});
+
 test('what cannot be loaded when it is asked for says so, and is tried again', async () => {
 	const page = await open({ expectedComplaints: [/ERR_FAILED/] });
 	const parts = [
