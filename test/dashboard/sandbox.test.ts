@@ -151,6 +151,19 @@ describe('an address', () => {
 	});
 });
 
+test.each([
+	['key', { key: 'half \ud83d', value: 'red' }],
+	['value', { key: 'color', value: 'half \ud83d' }],
+])('half a surrogate pair in a %s has no place in an address, and the run takes none', async (what, of) => {
+	const { sandbox } = openSandbox();
+	const answer = await sandbox.propose('n1', { ...of, route: 'self', contest: 0 }, null);
+	expect(answer).toMatchObject({
+		outcome: 'refused',
+		why: expect.stringContaining(`the ${what} has half a surrogate`),
+	});
+	expect(() => addressOf(sandbox.runAt())).not.toThrow();
+});
+
 test('an address opens the same run at the same moment', async () => {
 	const page = openSandbox();
 	const answer = page.sandbox.propose('n2', RED, null);
