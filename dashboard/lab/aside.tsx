@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { faultText } from '../../shared/lab.ts';
+import { words } from '../model/words.ts';
 import { Scenarios } from '../view/scenarios.tsx';
 import { calm, moment, swarmShown } from '../view/state.ts';
 import { type Held, heldNow, release } from './acting.ts';
@@ -69,7 +70,7 @@ function Waiting({ held }: { held: Held | undefined }) {
 	return (
 		<div class="waiting" data-testid={`held-${from}-${to}`}>
 			<p class="muted">
-				{count} wait: {kinds.slice(0, KINDS_SHOWN_MAX).join(', ')}
+				{count} wait: {kinds.slice(0, KINDS_SHOWN_MAX).map(words).join(', ')}
 				{more}
 			</p>
 			<button type="button" data-testid={`release-${from}-${to}`} onClick={() => void release(from, to, 1)}>

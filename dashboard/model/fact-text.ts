@@ -6,6 +6,7 @@ import { skewText } from '../../shared/skew.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
 import type { BallotNames } from './ballot-names.ts';
 import { list, quoted } from './why.ts';
+import { words } from './words.ts';
 
 /** The kinds of facts that the log can be filtered by. */
 export type FactGroup =
@@ -110,7 +111,7 @@ export function factText(fact: Fact, names: BallotNames): string {
 		case 'clockSkew':
 			return skewText(fact.peer, fact.aheadMs);
 		case 'ignored':
-			return `ignores ${fact.message} of ${fact.from}: ${fact.why}`;
+			return `ignores ${words(fact.message)} of ${fact.from}: ${fact.why}`;
 		case 'sent':
 			return `→ ${fact.to}: ${messageText(fact.message, names)}`;
 		case 'received':

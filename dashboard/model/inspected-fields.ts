@@ -3,6 +3,7 @@ import type { BallotText, Fact } from '../../shared/fact.ts';
 import { type BallotNames, nameBallots } from './ballot-names.ts';
 import type { NodeModel } from './node-model.ts';
 import { countText, list, quoted } from './why.ts';
+import { words } from './words.ts';
 
 export interface Field {
 	readonly term: string;
@@ -55,14 +56,33 @@ export function fieldsOfNode(node: NodeModel): readonly Field[] {
 
 export function fieldsOfFact(fact: Fact, names: BallotNames): readonly Field[] {
 	const { node: _node, epoch: _epoch, seq: _seq, time: _time, kind, ...own } = fact;
-	const fields: Field[] = [{ term: 'kind', value: kind }];
+	const fields: Field[] = [{ term: 'kind', value: words(kind) }];
 	for (const [term, value] of Object.entries(own)) {
-		if (term !== 'message') fields.push({ term, value: valueText(value, names) });
+		if (term !== 'message' || typeof value !== 'object') fields.push(fieldOf(term, value, names));
 		else
 			for (const [inner, of] of Object.entries(value as object))
-				fields.push({ term: inner === 'kind' ? 'message' : inner, value: valueText(of, names) });
+				fields.push({ ...fieldOf(inner, of, names), ...(inner === 'kind' && { term: 'message' }) });
 	}
 	return fields;
+}
+
+/** What else is text is of people, or a sentence already. */
+const NAMING: ReadonlySet<string> = new Set([
+	'kind',
+	'message',
+	'why',
+	'how',
+	'role',
+	'origin',
+	'refused',
+	'what',
+	'act',
+]);
+const NAME = /^[a-z]+[A-Za-z]*$/;
+
+function fieldOf(term: string, value: unknown, names: BallotNames): Field {
+	const isName = NAMING.has(term) && typeof value === 'string' && NAME.test(value);
+	return { term: words(term), value: isName ? words(value) : valueText(value, names) };
 }
 
 function valueText(value: unknown, names: BallotNames): string {

@@ -11,7 +11,7 @@ import { Causes } from './causes.ts';
 import { roundToShow } from './decision.ts';
 import { factText, groupOf } from './fact-text.ts';
 import { ballotsIn, type Field, fieldsOfFact, fieldsOfNode, stateOf } from './inspected-fields.ts';
-import type { NodeModel } from './node-model.ts';
+import { type NodeModel, STATUS_WORDS } from './node-model.ts';
 import { whyOf, whyOfFact } from './reasons/why-of-fact.ts';
 import { markOf } from './slot-grid.ts';
 import { standingText } from './standing.ts';
@@ -110,7 +110,7 @@ function inspectNode(id: NodeId, story: Story, moment: Item | null): Inspection 
 			? standingText(swarm.standing(id)) || 'It is not known yet.'
 			: node.isUp
 				? node.role
-				: `${node.status}: what it holds now is not known`,
+				: `${STATUS_WORDS[node.status]}: what it holds now is not known`,
 		why: role ? whyOf(role, story) : [],
 		fields: node ? fieldsOfNode(node) : [],
 		changes: last ? changes : [],

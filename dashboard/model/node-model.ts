@@ -27,6 +27,16 @@ import { compareBallotTexts, higherBallot } from './ballot-names.ts';
  */
 export type NodeStatus = 'connecting' | 'up' | 'catchingUp' | 'unknown' | 'refused' | 'newer';
 
+/** In a word or two, for people; '' where the node is up. */
+export const STATUS_WORDS: Readonly<Record<NodeStatus, string>> = {
+	connecting: 'connecting',
+	up: '',
+	catchingUp: 'catching up',
+	unknown: 'unknown',
+	refused: 'not watched',
+	newer: 'not watched',
+};
+
 const SLOTS_KEPT_MAX = 128;
 
 export class NodeModel {

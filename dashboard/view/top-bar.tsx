@@ -1,7 +1,7 @@
 /** Shows which nodes are there and whether they make a quorum, and has the page's own switches. */
 import { isAsked, signOut, token } from '../live/token.ts';
 import { clock } from '../model/ballot-names.ts';
-import type { NodeModel } from '../model/node-model.ts';
+import { type NodeModel, STATUS_WORDS } from '../model/node-model.ts';
 import { standingWord } from '../model/standing.ts';
 import type { Health } from '../model/swarm-model.ts';
 import { countText } from '../model/why.ts';
@@ -122,18 +122,7 @@ function pillText(node: NodeModel): string {
 	return [stateText(node), standingWord(standing)].filter(Boolean).join(', ');
 }
 
-function stateText(node: NodeModel): string {
-	switch (node.status) {
-		case 'up':
-			return node.role === 'follower' ? '' : node.role === 'leader' ? 'leads' : 'campaigns';
-		case 'catchingUp':
-			return 'catching up';
-		case 'connecting':
-			return 'connecting';
-		case 'unknown':
-			return 'unknown';
-		case 'refused':
-		case 'newer':
-			return 'not watched';
-	}
+function stateText({ isUp, role, status }: NodeModel): string {
+	if (!isUp) return STATUS_WORDS[status];
+	return role === 'follower' ? '' : role === 'leader' ? 'leads' : 'campaigns';
 }

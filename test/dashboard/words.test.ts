@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { nameBallots } from '../../dashboard/model/ballot-names.ts';
 import { factText, groupOf } from '../../dashboard/model/fact-text.ts';
+import { inspect } from '../../dashboard/model/inspection.ts';
+import { isEntry } from '../../dashboard/model/tape.ts';
 import { ballotsOfAnswer, outcomeSentence } from '../../dashboard/model/why.ts';
 import type { ProposeAnswer } from '../../shared/feed.ts';
 import { summary } from './fake-swarm.ts';
@@ -30,6 +32,35 @@ test('a chosen proposal is told with slot, ballot, revision and every attempt', 
 	const names = nameBallots(ballotsOfAnswer(chosen));
 	expect(sentence(chosen)).toBe(
 		`chosen in slot 41 under ${names.full(SECOND)}, revision 57, second attempt: the first was halted by ${names.full(HIGHER)}.`,
+	);
+});
+
+test('no name of a kind or of a field is shown as the code writes it', () => {
+	const { swarm, story } = toldSwarm();
+	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	story.live.node('n2')?.missing();
+	const entries = [...story.tape.between(-1, Number.POSITIVE_INFINITY)].filter(isEntry);
+	const inspections = entries.map((entry) => inspect({ kind: 'fact', entry }, story, null, 1));
+	const said = inspections.flatMap(({ fields }) => fields.map(({ term }) => term));
+	const kinds = inspections.flatMap(({ fields }) =>
+		fields.filter(({ term }) => term === 'kind').map(({ value }) => value),
+	);
+	expect(kinds).toContain('promise counted');
+	expect(said).toContain('chosen through');
+	const status = inspect({ kind: 'node', node: 'n2' }, story, null, 1).subtitle;
+	expect(status).toBe('catching up: what it holds now is not known');
+	for (const text of [...said, ...kinds]) expect(text).not.toMatch(/[a-z][A-Z]/);
+	const ignored = {
+		node: 'n1',
+		epoch: '1',
+		seq: 1,
+		time: 0,
+		kind: 'ignored',
+		from: 'n2',
+		why: 'nobody asked',
+	} as const;
+	expect(factText({ ...ignored, message: 'pollReply' }, nameBallots([]))).toBe(
+		'ignores poll reply of n2: nobody asked',
 	);
 });
 
