@@ -14,6 +14,10 @@ import { story } from '../view/state.ts';
 export const said = signal('');
 
 const ANSWER_MAX_MS = 5000;
+/** How many things were done. */
+let doings = 0;
+
+export type Way = readonly [from: NodeId, to: NodeId];
 
 /** The fault of what `from` sends to `to`, as `to` tells it. */
 export function faultOf(from: NodeId, to: NodeId): LinkFault {
@@ -29,28 +33,58 @@ export function commonDelayMs(nodes: readonly NodeModel[]): number {
 	return others.every((each) => each === first) ? first : -1;
 }
 
-/** Changes what becomes of what `from` sends to `to`. */
-export async function setFault(from: NodeId, to: NodeId, fault: Partial<LinkFault>): Promise<void> {
-	if (!(await ask(to, 'PUT', `/v1/lab/links/${from}`, fault))) return;
-	said.value = `The messages of ${from} to ${to} ${faultText({ ...NO_FAULT, ...fault })}.`;
+/** Changes what becomes of what the first node of each way sends to the second. */
+export function setFault(ways: readonly Way[], fault: Partial<LinkFault>): Promise<void> {
+	return tell(
+		ways.map(async ([from, to]) => {
+			await ask(to, 'PUT', `/v1/lab/links/${from}`, fault);
+			return `The messages of ${from} to ${to} ${faultText({ ...NO_FAULT, ...fault })}.`;
+		}),
+	);
 }
 
 /** Changes what becomes of all messages between all nodes that answer. */
-export async function setAll(fault: Partial<LinkFault>): Promise<void> {
-	const done = await Promise.all(reached().map((id) => ask(id, 'PUT', '/v1/lab/links', fault)));
-	if (done.some(Boolean)) said.value = `All messages ${faultText({ ...NO_FAULT, ...fault })}.`;
+export function setAll(fault: Partial<LinkFault>): Promise<void> {
+	const done = async () => {
+		const asked = reached().map((id) => ask(id, 'PUT', '/v1/lab/links', fault));
+		const failed = (await Promise.allSettled(asked)).flatMap((each) =>
+			each.status === 'rejected' ? textOf(each.reason) : [],
+		);
+		const which = failed.length === 0 ? 'All messages' : 'The messages to the others';
+		const text = `${which} ${faultText({ ...NO_FAULT, ...fault })}.`;
+		return [...failed, ...(failed.length < asked.length ? [text] : [])].join(' ');
+	};
+	return tell([done()]);
 }
 
 /** Lets messages arrive that are held. */
-export async function release(from: NodeId, to: NodeId, count: number): Promise<void> {
-	const answer = await ask(to, 'POST', `/v1/lab/links/${from}/release?count=${count}`);
-	if (answer) said.value = `${(answer as { released: number }).released} of ${from}'s messages have arrived at ${to}.`;
+export function release(from: NodeId, to: NodeId, count: number): Promise<void> {
+	const released = async () => {
+		const answer = await ask(to, 'POST', `/v1/lab/links/${from}/release?count=${count}`);
+		return `${(answer as { released: number }).released} of ${from}'s messages have arrived at ${to}.`;
+	};
+	return tell([released()]);
 }
 
 /** Does something to a node's process. Another node is asked for it where one answers, because the node itself may not. */
-export async function actOn(act: NodeAct, node: NodeId): Promise<void> {
+export function actOn(act: NodeAct, node: NodeId): Promise<void> {
 	const by = reached().find((id) => id !== node) ?? node;
-	if (await ask(by, 'POST', `/v1/lab/nodes/${nameOf(node)}/${act}`)) said.value = `${node} is ${ACTED[act]}.`;
+	const done = async () => {
+		await ask(by, 'POST', `/v1/lab/nodes/${nameOf(node)}/${act}`);
+		return `${node} is ${ACTED[act]}.`;
+	};
+	return tell([done()]);
+}
+
+/** Says what came of one thing that a person did, each sentence once, unless the person has done another thing since. */
+async function tell(sentences: readonly Promise<string>[]): Promise<void> {
+	const own = ++doings;
+	const told = await Promise.all(sentences.map((each) => each.catch(textOf)));
+	if (own === doings) said.value = [...new Set(told)].join(' ');
+}
+
+function textOf(fault: unknown): string {
+	return fault instanceof Error ? fault.message : String(fault);
 }
 
 /** A message that is held. */
@@ -65,7 +99,9 @@ export interface Held {
 /** What waits at all nodes that hold something. */
 export async function heldNow(): Promise<readonly Held[]> {
 	const holding = reached().filter((id) => [...(story.live.node(id)?.faults?.values() ?? [])].some(({ hold }) => hold));
-	const answers = await Promise.all(holding.map(async (id) => ({ id, answer: await ask(id, 'GET', '/v1/lab') })));
+	const answers = await Promise.all(
+		holding.map(async (id) => ({ id, answer: await ask(id, 'GET', '/v1/lab').catch(() => null) })),
+	);
 	return answers.flatMap(({ id, answer }) =>
 		((answer as LabAnswer | null)?.links ?? [])
 			.filter(({ hold, waitingCount }) => hold || waitingCount > 0)
@@ -92,21 +128,21 @@ function reached(): NodeId[] {
 	return story.live.nodes.filter(({ isUp, faults }) => isUp && faults !== null).map(({ id }) => id);
 }
 
-/** @returns the answer; null where it was refused or none came, which `said` tells then */
+/** Resolves to the answer. Rejects with an error whose text says for people why there is none. */
 async function ask(node: NodeId, method: string, path: string, body?: object): Promise<unknown> {
 	// The page's own node may be named by an address that the page was not loaded from.
 	const base = node === story.live.entry ? location.origin : story.live.addressOf(node);
+	let answer: Response;
 	try {
-		const answer = await fetch(base + path, {
+		answer = await fetch(base + path, {
 			method,
 			signal: AbortSignal.timeout(ANSWER_MAX_MS),
 			headers: { ...tokenHeaders(), ...(body && { 'Content-Type': 'application/json' }) },
 			...(body && { body: JSON.stringify(body) }),
 		});
 		if (answer.ok) return await answer.json();
-		said.value = await answer.text();
 	} catch {
-		said.value = `${node} does not answer.`;
+		throw new Error(`${node} does not answer.`);
 	}
-	return null;
+	throw new Error(await answer.text());
 }

@@ -7,9 +7,9 @@ import { isNoMember } from '../model/standing.ts';
 import type { MeshPlaces } from '../view/directing.ts';
 import { Cuts, cutText, Handle, Menu, type MenuItem, toLinks } from '../view/handles.tsx';
 import { inspected } from '../view/inspecting.ts';
+import { SlowLinks, slowWords } from '../view/slow-links.tsx';
 import { calm, story, swarmShown } from '../view/state.ts';
-import { actOn, faultOf, setFault } from './acting.ts';
-import { SlowLinks, slowWords } from './slow-links.tsx';
+import { actOn, faultOf, setFault, type Way } from './acting.ts';
 
 type Picked =
 	| { readonly kind: 'node'; readonly node: NodeId }
@@ -109,26 +109,26 @@ function forNode(node: NodeId): readonly MenuItem[] {
 }
 
 function forLink(a: NodeId, b: NodeId): readonly MenuItem[] {
-	const ways: readonly (readonly [NodeId, NodeId])[] = [
+	const ways: readonly Way[] = [
 		[a, b],
 		[b, a],
 	];
-	const both = (label: string, fault: Parameters<typeof setFault>[2]): MenuItem => ({
+	const both = (label: string, fault: Parameters<typeof setFault>[1]): MenuItem => ({
 		label,
 		act: () => {
-			for (const [from, to] of ways) void setFault(from, to, fault);
+			void setFault(ways, fault);
 		},
 	});
 	const heal = both('Make it whole again', NO_FAULT);
 	const faults = [
 		both('Cut it', { cut: true }),
-		...ways.map(([from, to]) => ({
-			label: `Cut ${from} → ${to} only`,
-			act: () => void setFault(from, to, { cut: true }),
+		...ways.map((way) => ({
+			label: `Cut ${way[0]} → ${way[1]} only`,
+			act: () => void setFault([way], { cut: true }),
 		})),
-		...ways.map(([from, to]) => ({
-			label: `Hold what ${from} sends to ${to}`,
-			act: () => void setFault(from, to, { hold: true }),
+		...ways.map((way) => ({
+			label: `Hold what ${way[0]} sends to ${way[1]}`,
+			act: () => void setFault([way], { hold: true }),
 		})),
 		both(`Delay it by ${DELAY_MS} ms`, { delayMs: DELAY_MS }),
 		both(`Lose ${LOSS * 100} % of its messages`, { loss: LOSS }),

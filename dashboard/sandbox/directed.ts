@@ -12,7 +12,7 @@ import { Director } from './director.ts';
 import type { Picked } from './possible.ts';
 import { Sandbox, SHOWN_FROM_US } from './sandbox.ts';
 import type { StagedStory } from './scene.ts';
-import { type Situation, situationAt } from './situation.ts';
+import { type DelayOf, delaysAt, type Situation, situationAt } from './situation.ts';
 import { SPEEDS } from './speed.ts';
 import { STORIES } from './stories.ts';
 
@@ -68,6 +68,11 @@ export const scene = shown(() => {
 export function situationShown(): Situation {
 	const at = momentUs();
 	return at === null ? sandbox.stage : situationAt(sandbox.stage.script, at);
+}
+
+/** How slow the links are at the moment that is shown. */
+export function delaysShown(): DelayOf {
+	return delaysAt(sandbox.stage.script, momentUs() ?? sandbox.stage.now);
 }
 
 /** Begins: the page is told of the run that its address names, and time passes in it. */

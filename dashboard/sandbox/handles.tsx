@@ -1,5 +1,6 @@
 /** What can be picked in the mesh: each node, each link and each message in flight, with what can be done to it now. */
 import { isBeat } from '../../shared/fact.ts';
+import { NO_FAULT } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { hasLinkHandles, linkPlace, type Point, pairsOf } from '../model/mesh-places.ts';
@@ -8,8 +9,9 @@ import type { MeshPlaces } from '../view/directing.ts';
 import { flightPoint } from '../view/flight-layer.ts';
 import { Cuts, cutText, Handle, Menu, type MenuItem, toLinks } from '../view/handles.tsx';
 import { inspectEntry, inspected } from '../view/inspecting.ts';
+import { SlowLinks, slowWords } from '../view/slow-links.tsx';
 import { calm, directedMs, moment, story, swarmShown } from '../view/state.ts';
-import { act, actionsCount, picked, sandbox, situationShown } from './directed.ts';
+import { act, actionsCount, delaysShown, picked, sandbox, situationShown } from './directed.ts';
 import { flightText, type Picked, PRESENCE, possibleFor, titleOf } from './possible.ts';
 import type { Situation } from './situation.ts';
 
@@ -24,15 +26,19 @@ export function Handles(mesh: MeshPlaces) {
 	const nodes = swarmShown().nodes.filter(({ id }) => mesh.places.has(id) && !isNoMember(swarmShown().standing(id)));
 	const ids = nodes.map(({ id }) => id);
 	const of = picked.value;
+	const delayOf = delaysShown();
+	const isCut = (from: NodeId, to: NodeId) => situation.isCut(from, to);
+	const faultOf = (from: NodeId, to: NodeId) => ({ ...NO_FAULT, cut: isCut(from, to), delayMs: delayOf(from, to) });
 	return (
 		<div class="handles">
-			<Cuts mesh={mesh} ids={ids} isCut={(from, to) => situation.isCut(from, to)} />
+			<Cuts mesh={mesh} ids={ids} isCut={isCut} />
+			<SlowLinks mesh={mesh} ids={ids} faultOf={faultOf} />
 			{pairsOf(hasLinkHandles(mesh.places) ? ids : []).map(([a, b]) => (
 				<Pick
 					key={`${a} ${b}`}
 					mesh={mesh}
 					of={{ kind: 'link', a, b }}
-					label={`Link between ${a} and ${b}${cutText(a, b, (from, to) => situation.isCut(from, to))}`}
+					label={`Link between ${a} and ${b}${cutText(a, b, isCut)}${slowWords(a, b, faultOf)}`}
 				/>
 			))}
 			{ids.map((id) => {

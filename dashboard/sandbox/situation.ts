@@ -13,6 +13,21 @@ export interface Situation {
 	readonly flights: Iterable<Flight>;
 }
 
+/** By how much the messages of a link come late, milliseconds; 0 where they do not. */
+export type DelayOf = (from: NodeId, to: NodeId) => number;
+
+/** As the actions up to that moment have made it. */
+export function delaysAt({ actions }: Script, at: Instant): DelayOf {
+	const delays = new Map<string, number>();
+	const set = (a: NodeId, b: NodeId, ms: number) => delays.set(`${a} ${b}`, ms).set(`${b} ${a}`, ms);
+	for (const { action } of actions.filter((timed) => timed.at <= at)) {
+		if (action.kind === 'slow') set(action.a, action.b, action.ms);
+		if (action.kind === 'heal') set(action.a, action.b, 0);
+		if (action.kind === 'healAll') delays.clear();
+	}
+	return (from, to) => delays.get(`${from} ${to}`) ?? 0;
+}
+
 /** As the actions up to that moment have made it. Nothing that flew then can be picked. */
 export function situationAt({ nodes, actions }: Script, at: Instant): Situation {
 	const presence = new Map<NodeId, Presence>(Array.from({ length: nodes }, (_, i) => [`n${i + 1}`, 'up']));

@@ -1,8 +1,8 @@
 /** Links of the mesh on which messages come late, are lost and sent again, or wait, at the moment that the page shows. */
 import { faultText, isFault, type LinkFault } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import type { MeshPlaces } from '../view/directing.ts';
-import { directionsOf, HalfLines, positionOf } from '../view/handles.tsx';
+import type { MeshPlaces } from './directing.ts';
+import { directionsOf, HalfLines, positionOf } from './handles.tsx';
 
 /** Of more links the mesh has no room for words. The list of faults has them all. */
 const WORDS_MAX = 10;

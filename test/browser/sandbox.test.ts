@@ -69,7 +69,7 @@ test('a decision is watched, scene by scene, until everyone knows the value', as
 	expect(await page.getByTestId('tried').count()).toBe(0);
 });
 
-test('a link is cut and a node crashed by keyboard alone, and the menu gives the focus back', async () => {
+test('a link is cut and a node crashed by keyboard alone, and the menu gives the focus back; a slow link is drawn', async () => {
 	const page = await open();
 	await page.getByTestId('pick-n1-n3').focus();
 	await page.keyboard.press('Enter');
@@ -92,6 +92,12 @@ test('a link is cut and a node crashed by keyboard alone, and the menu gives the
 	await page.keyboard.press('Enter');
 	await page.locator('[data-testid="node-n3"][data-state="unknown"]').waitFor();
 	expect(await page.getByTestId('run-actions').textContent()).toContain('n3 crashes');
+
+	await page.getByTestId('pick-n1-n2').click();
+	await page.getByRole('menuitem', { name: 'Make it slow' }).click();
+	await page.getByRole('button', { name: 'Link between n1 and n2, its messages come 50 ms late' }).waitFor();
+	expect(await page.locator('.slow-text').allTextContents()).toEqual(['50 ms late']);
+	expect(await page.locator('.half-lines.of-slow line').count()).toBe(2);
 });
 
 test('with ten nodes in the mesh a link is cut from the menu of one of them, by keyboard alone', async () => {

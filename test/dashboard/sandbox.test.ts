@@ -7,7 +7,7 @@ import { AddressError, addressOf, runOfAddress, VALUE_CHARS_MAX } from '../../da
 import { act, openNew, sandbox } from '../../dashboard/sandbox/directed.ts';
 import { actionText, answerText, possibleFor, titleOf } from '../../dashboard/sandbox/possible.ts';
 import { RUN_IS_FULL, SHOWN_FROM_US } from '../../dashboard/sandbox/sandbox.ts';
-import { situationAt } from '../../dashboard/sandbox/situation.ts';
+import { delaysAt, situationAt } from '../../dashboard/sandbox/situation.ts';
 import { moment } from '../../dashboard/view/state.ts';
 import type { NodeSnapshot, ProposeRequest } from '../../shared/feed.ts';
 import type { Action } from '../../shared/simulation/action.ts';
@@ -421,6 +421,34 @@ test('a moment of the past offers what could be done then', () => {
 		expect([past.presence('n3'), past.isCut('n3', 'n1')], `at ${at}`).toEqual([presence, isCut]);
 	}
 	expect(situationAt(sandbox.stage.script, 0).presence('n6')).toBe('spare');
+});
+
+test('a link is slow from the moment on at which it was made so, until it is healed', () => {
+	const { sandbox } = openSandbox();
+	const at: number[] = [];
+	const actions: readonly Action[] = [
+		{ kind: 'slow', a: 'n1', b: 'n3', ms: 20 },
+		{ kind: 'slow', a: 'n2', b: 'n3', ms: 20 },
+		{ kind: 'heal', a: 'n3', b: 'n1' },
+		{ kind: 'healAll' },
+	];
+	const known = [];
+	for (const action of actions) {
+		const before = sandbox.stage.now;
+		sandbox.act(action);
+		at.push(before);
+		sandbox.step();
+	}
+	for (const moment of at) {
+		const delayOf = delaysAt(sandbox.stage.script, moment);
+		known.push([delayOf('n1', 'n3'), delayOf('n3', 'n1'), delayOf('n3', 'n2'), delayOf('n1', 'n2')]);
+	}
+	expect(known).toEqual([
+		[20, 20, 0, 0],
+		[20, 20, 20, 0],
+		[0, 0, 20, 0],
+		[0, 0, 0, 0],
+	]);
 });
 
 test('another run begins with nothing of the one before', () => {
