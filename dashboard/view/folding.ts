@@ -20,8 +20,10 @@ import {
 } from './state.ts';
 import { forgetOldMoment, seekMoment, showSlot } from './steering.ts';
 
-/** While the person has chosen no slot, the shown slot changes at most this often. */
+/** While the person has chosen no slot, the shown slot changes at most this often, so that it can be read. */
 const NEWEST_SHOWN_MS = 1500;
+/** Where a person directs what happens, slots follow each other as fast as the person wants. */
+const NEWEST_DIRECTED_MS = 100;
 const CALM_MS = 100;
 /** To draw what is drawn so takes at most this part of the time, so that the frames between are free for what is new. */
 const CALM_PART = 0.2;
@@ -42,8 +44,8 @@ export function start(from: Source): void {
 		newestShown.value = story.live.newestSlot;
 		newestShownMs = nowMs;
 	};
-	const isBehind = () =>
-		newestShown.value !== story.live.newestSlot && performance.now() - newestShownMs > NEWEST_SHOWN_MS;
+	const everyMs = from.isDirected ? NEWEST_DIRECTED_MS : NEWEST_SHOWN_MS;
+	const isBehind = () => newestShown.value !== story.live.newestSlot && performance.now() - newestShownMs > everyMs;
 	const fold = () => {
 		frameAsked = false;
 		for (const task of queue.splice(0)) task();

@@ -1,11 +1,11 @@
 /** The state that the parts of the page share, without a page: what is shown, and when it is drawn again. */
 import { afterEach, expect, test, vi } from 'vitest';
 import { tabStop } from '../../dashboard/model/columns.ts';
-import type { Source } from '../../dashboard/model/source.ts';
+import type { Source, SourceListener } from '../../dashboard/model/source.ts';
 import { start } from '../../dashboard/view/folding.ts';
 import { pickedBallot } from '../../dashboard/view/shown-decision.ts';
 import { stageDuel, toggleTraffic, traffic } from '../../dashboard/view/staging.ts';
-import { calm, listenTo, story } from '../../dashboard/view/state.ts';
+import { calm, listenTo, newestShown, story } from '../../dashboard/view/state.ts';
 import { showSlot } from '../../dashboard/view/steering.ts';
 import type { ProposeAnswer } from '../../shared/feed.ts';
 import { FakeSwarm, fakeMembers } from './fake-swarm.ts';
@@ -42,6 +42,33 @@ test('while nobody tells anything, what is said of the present is drawn again ea
 	showSlot(1);
 	vi.advanceTimersByTime(100);
 	showSlot(null);
+});
+
+test.each([
+	['which a person directs, follows', true, 2],
+	['of a swarm, stays for a while before it follows', false, 1],
+])('the decision %s the newest slot', (_, isDirected, shown) => {
+	vi.useFakeTimers();
+	vi.stubGlobal('requestAnimationFrame', (then: (ms: number) => void) => setTimeout(() => then(performance.now()), 16));
+	let listener: SourceListener | undefined;
+	start({
+		...SILENT,
+		isDirected,
+		start: (to) => {
+			listener = to;
+		},
+	});
+	listener?.begin();
+	const swarm = new FakeSwarm(fakeMembers(3), START_MS, (fact) => {
+		listener?.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+	});
+	for (const { id } of swarm.nodes) listener?.snapshot(id, swarm.snapshot(id));
+	for (const value of ['red', 'blue']) {
+		swarm.propose('n1', { key: 'color', value, route: 'self', contest: 0 });
+		vi.advanceTimersByTime(400);
+	}
+	expect(story.live.newestSlot).toBe(2);
+	expect(newestShown.value).toBe(shown);
 });
 
 test('a duel of which nothing was chosen says so, and the tour asks for it again', async () => {
