@@ -5,10 +5,16 @@ import { differenceOf, type Holding, keyHistory, type Version, versionText } fro
 import { countText } from '../model/why.ts';
 import { Ballot, Time } from './ballot.tsx';
 import { wanted } from './pace.ts';
-import { moment, story } from './state.ts';
+import { calm, moment, story } from './state.ts';
 import { showSlot } from './steering.ts';
 
 const SHOWN_MAX = 50;
+
+/** A key that is not there any more has a history all the same. */
+export function GoneHistory({ name }: { readonly name: string }) {
+	calm.value;
+	return keyHistory(story, name, moment.value).versions.length > 0 ? <KeyHistory name={name} /> : null;
+}
 
 export function KeyHistory({ name }: { readonly name: string }) {
 	const at = moment.value;

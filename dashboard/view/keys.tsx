@@ -9,16 +9,18 @@ import type { EntryView } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { clock } from '../model/ballot-names.ts';
-import { keyHistory } from '../model/key-history.ts';
 import { keysShown, type Listed, mustAsk, noneSentence } from '../model/keys.ts';
 import type { NodeModel } from '../model/node-model.ts';
 import { isNoMember } from '../model/standing.ts';
 import { KeyForm } from './key-form.tsx';
-import { KeyHistory } from './key-history.tsx';
 import { NodeName } from './node-name.tsx';
+import { onDemand } from './on-demand.tsx';
 import { usePace } from './pace.ts';
 import { Scroller } from './scroller.tsx';
-import { calm, list, moment, resync, run, story, swarmShown } from './state.ts';
+import { calm, list, moment, resync, run, swarmShown } from './state.ts';
+
+const KeyHistory = onDemand('The history', async () => (await import('./key-history.tsx')).KeyHistory);
+const GoneHistory = onDemand('The history', async () => (await import('./key-history.tsx')).GoneHistory);
 
 const REFRESH_EVERY_MS = 800;
 
@@ -108,12 +110,6 @@ export function Keys({ canEdit }: { readonly canEdit: boolean }) {
 	);
 }
 
-/** A key that is not there any more has a history all the same. */
-function Gone({ name }: { name: string }) {
-	calm.value;
-	return keyHistory(story, name, moment.value).versions.length > 0 ? <KeyHistory name={name} /> : null;
-}
-
 function members(): readonly NodeModel[] {
 	return swarmShown().nodes.filter(({ id }) => !isNoMember(swarmShown().standing(id)));
 }
@@ -150,7 +146,7 @@ function Table(props: {
 		return (
 			<>
 				<p class="empty">{noneSentence(node, prefix, held)}</p>
-				{prefix !== '' && <Gone name={prefix} />}
+				{prefix !== '' && <GoneHistory name={prefix} />}
 			</>
 		);
 	}

@@ -4,8 +4,8 @@ import type { ComponentType } from 'preact';
 import { useEffect } from 'preact/hooks';
 
 /** @param what the part as a person knows it, as the beginning of a sentence */
-export function onDemand(what: string, load: () => Promise<ComponentType>): ComponentType {
-	const Loaded = signal<ComponentType | null>(null);
+export function onDemand<P extends object>(what: string, load: () => Promise<ComponentType<P>>): ComponentType<P> {
+	const Loaded = signal<ComponentType<P> | null>(null);
 	const hasFailed = signal(false);
 	const ask = async () => {
 		hasFailed.value = false;
@@ -16,11 +16,11 @@ export function onDemand(what: string, load: () => Promise<ComponentType>): Comp
 			hasFailed.value = true;
 		}
 	};
-	return () => {
+	return (props) => {
 		useEffect(() => {
 			if (!Loaded.peek()) void ask();
 		}, []);
-		if (Loaded.value) return <Loaded.value />;
+		if (Loaded.value) return <Loaded.value {...props} />;
 		return hasFailed.value ? <NotLoaded what={what} again={ask} /> : null;
 	};
 }
