@@ -223,8 +223,14 @@ export class KeyLock implements SwarmLock, Watcher {
 		if (!this.#isTaken && this.#seenRevision > revision) return;
 		await this.#wait((done) => {
 			this.#wake = done;
-			// It waits out a lock delay, the session may hold no more keys, or no watch would tell that it is let go.
-			if (!this.#isTaken || !this.#watch) this.#pause(done);
+			// It waits out a lock delay, the session may hold no more keys or be over, or no watch would tell that it is let go.
+			if (!this.#isTaken) {
+				this.#pause(() => {
+					// The next renewal by itself, which tells that the session is over, may be hours away.
+					this.#wanted.session.renew().catch(NOTHING);
+					done();
+				});
+			} else if (!this.#watch) this.#pause(done);
 			return () => {
 				this.#cancelPause();
 				this.#wake = NOTHING;

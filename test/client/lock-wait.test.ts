@@ -16,7 +16,7 @@ import {
 import { STATUSES, type WatchEndReason } from '../../shared/client/protocol.ts';
 import { OpenSession } from '../../shared/client/session.ts';
 import { attributesOf } from '../../shared/client/session-attributes.ts';
-import { KIND_ACQUIRE, KIND_CHECK_SESSION, KIND_RELEASE } from '../../shared/store/batch-format.ts';
+import { KIND_ACQUIRE, KIND_CHECK_SESSION, KIND_RELEASE, KIND_RENEW_SESSION } from '../../shared/store/batch-format.ts';
 import { type GotBatch, type VirtualSocket, VirtualSwarm } from './virtual.ts';
 
 const OTHER = '99999999-9999-4999-8999-999999999999';
@@ -34,6 +34,8 @@ class OneKey extends VirtualSwarm {
 	readMs = 0;
 	/** Whether there is no leader to take a write. */
 	refuses = false;
+	/** Whether somebody has ended the session of the client. */
+	hasEnded = false;
 	/** The times at which the key was asked for. */
 	readonly asked: number[] = [];
 	released = 0;
@@ -124,11 +126,12 @@ class OneKey extends VirtualSwarm {
 		let ok = true;
 		if (last === KIND_ACQUIRE) {
 			this.asked.push(this.time.nowMs);
-			ok = (this.holder === '' && !this.isDelayed) || this.holder === session;
+			ok = !this.hasEnded && ((this.holder === '' && !this.isDelayed) || this.holder === session);
 			if (ok && this.holder === '') {
 				this.change(session);
 			}
 		}
+		if (last === KIND_RENEW_SESSION) ok = !this.hasEnded;
 		if (last === KIND_RELEASE) {
 			this.released++;
 			ok = this.holder === session;
@@ -302,6 +305,17 @@ it.each([
 	const lost = expect(KeyLock.acquire({ ...owner, get }, wanted)).rejects.toMatchObject({ why });
 	await swarm.time.pass(100);
 	await lost;
+});
+
+it('what waits for a key that is free is told that somebody has ended its session', async () => {
+	const { lock } = await waiting();
+	const ended = expect(lock).rejects.toMatchObject({ name: 'SessionLostError', why: 'ended' });
+	swarm.hasEnded = true;
+	await swarm.time.pass(1_000);
+	swarm.change('');
+	await swarm.time.pass(3_000);
+	(await swarm.session).end('closed');
+	await ended;
 });
 
 it('what waits ends with its session', async () => {
