@@ -46,10 +46,8 @@ describe('the same seed', () => {
 		const plan = drawPlan(11, NODES);
 		const first = runPlan(plan);
 		const trace = new Trace();
-		expect(runPlan(plan)).toEqual(first);
 		expect(runPlan(plan, trace)).toEqual(first);
 		expect(trace.facts.length).toBeGreaterThan(0);
-		expect(runPlan(drawPlan(12, NODES)).hash).not.toBe(first.hash);
 	});
 });
 
@@ -95,6 +93,7 @@ describe('a trace', () => {
 
 describe('a swarm under stress', () => {
 	const counters = noCounts();
+	const hashes = new Set<number>();
 	const blocks = Array.from({ length: SEEDS / BLOCK }, (_, block) => [1 + block * BLOCK, (block + 1) * BLOCK] as const);
 
 	it.each(blocks)('keeps every rule in seeds %i to %i', (from, to) => {
@@ -102,7 +101,12 @@ describe('a swarm under stress', () => {
 			const outcome = runPlan(drawPlan(seed));
 			expect(outcome.violation, `npm run simulate -- --seed ${seed} --trace`).toBeNull();
 			addCounts(counters, outcome.counters);
+			hashes.add(outcome.hash);
 		}
+	});
+
+	it('goes another way in each of these seeds', () => {
+		expect(hashes.size).toBe(SEEDS);
 	});
 
 	it('meets nearly everything that can happen in these seeds', () => {
