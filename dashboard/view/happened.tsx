@@ -30,7 +30,7 @@ export function Happened() {
 	);
 }
 
-/** On all screens but that of a phone it is one line, so that nothing below it moves when it becomes longer. */
+/** On a wide screen it is one line, and elsewhere it has room for two, so that nothing below it moves when it becomes longer. */
 function Line({ text }: { text: string }) {
 	return <span title={text}>{text}</span>;
 }

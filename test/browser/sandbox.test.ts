@@ -593,6 +593,11 @@ test('a story of an election shows its promises in the mesh, and not the votes o
 	expect(await mesh.locator('.quorum-ring').getAttribute('class')).toContain('promises');
 	await mesh.locator('.quorum-ring .counted').nth(2).waitFor({ state: 'attached' });
 	expect(await mesh.locator('.part.chosen, .part.accepted').count()).toBe(0);
+	// The sentence on the new leader is whole where its column is narrow.
+	await page.setViewportSize({ width: 768, height: 1024 });
+	const line = page.getByTestId('happened').first().locator('> span');
+	expect(await line.textContent()).toContain('became leader, because');
+	expect(await line.evaluateAll(cutWords)).toEqual([]);
 });
 
 test('what cannot be loaded when it is asked for says so, and is tried again', async () => {
