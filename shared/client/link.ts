@@ -22,6 +22,8 @@ export interface LinkHandlers {
 	ended(link: Link, why: string): void;
 }
 
+/** A node that does not answer the closing frame is cut after this time. A socket of `ws` would keep the process for 30 s. */
+const CLOSE_MS = 1000;
 /** Two calls of `silence` are usually closer together than this. Where they are not, this process stood still. */
 const LOOK_MS_MAX = 150;
 
@@ -37,6 +39,8 @@ export class Link {
 	readonly #greeted = new Set<string>();
 	#cancelTimer: () => void;
 	#state: 'dialing' | 'up' | 'ended' = 'dialing';
+	/** Whether the socket is closed. */
+	#isGone = false;
 	#heardMs = 0;
 	/** Whether a frame was sent since the last one came. */
 	#owes = false;
@@ -76,7 +80,10 @@ export class Link {
 				this.greet(clientId);
 			};
 			this.#socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(data);
-			this.#socket.onclose = () => this.end('the connection was lost');
+			this.#socket.onclose = () => {
+				this.#isGone = true;
+				this.end('the connection was lost');
+			};
 			this.#socket.onerror = () => this.end('the node cannot be reached');
 			this.#cancelTimer = runtime.after(welcomeMaxMs, () => this.end('the node did not answer in time'));
 		} catch (error) {
@@ -161,7 +168,8 @@ export class Link {
 		if (!socket) return;
 		socket.onopen = null;
 		socket.onmessage = null;
-		socket.onclose = null;
+		const isCut = socket.terminate !== undefined && !this.#isGone;
+		socket.onclose = isCut ? this.#runtime.after(CLOSE_MS, () => socket.terminate?.()) : null;
 		// A socket that is closed while it dials tells that as an error, which must have a listener.
 		socket.onerror = () => undefined;
 		socket.close();

@@ -7,6 +7,8 @@ export interface ClientSocket {
 	/** It is an ArrayBuffer because all WebSockets take one, by the declarations of all versions of TypeScript. */
 	send(data: ArrayBuffer): void;
 	close(code?: number, reason?: string): void;
+	/** Ends the connection at once. Those of `ws` have it; a page needs none. */
+	terminate?(): void;
 	onopen: ((event: never) => void) | null;
 	/** `event.data` is an ArrayBuffer: `binaryType` is set to ask for it. */
 	onmessage: ((event: never) => void) | null;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import { writeWelcome } from '../../shared/client/node-frame.ts';
+import type { ClientSocket } from '../../shared/client/socket.ts';
 import { VirtualSwarm, watched } from './virtual.ts';
 
 const CLIENTS = 2000;
@@ -59,6 +60,41 @@ describe.each(['without calls', 'with a call each'])(
 );
 
 describe('a client', () => {
+	it('that is closed cuts a connection whose node does not close it too, and no other one', () => {
+		for (const answers of [false, true]) {
+			const swarm = new VirtualSwarm(['n1']);
+			const cutMs: number[] = [];
+			const connect = (url: string): ClientSocket =>
+				Object.assign(swarm.connect(url), { terminate: () => void cutMs.push(swarm.time.nowMs) });
+			const sockets: ClientSocket[] = [];
+			const client = swarm.client({
+				connect: (url) => {
+					const socket = connect(url);
+					sockets.push(socket);
+					return socket;
+				},
+			});
+			swarm.time.run(100);
+			client.close();
+			if (answers) sockets[0]?.onclose?.({} as never);
+			expect(swarm.time.timersCount).toBe(answers ? 0 : 1);
+			swarm.time.run(10_000);
+			expect(cutMs).toEqual(answers ? [] : [1_100]);
+		}
+	});
+
+	it('that has lost a connection has nothing to cut', () => {
+		const swarm = new VirtualSwarm(['n1']);
+		let cuts = 0;
+		const connect = (url: string): ClientSocket => Object.assign(swarm.connect(url), { terminate: () => void cuts++ });
+		const client = swarm.client({ connect });
+		swarm.time.run(100);
+		swarm.nodes[0]?.cut();
+		swarm.time.run(101);
+		client.close();
+		expect([swarm.time.timersCount, cuts]).toEqual([0, 0]);
+	});
+
 	it('goes to another leader after a pause, but to the first at once', () => {
 		const swarm = new VirtualSwarm(['n1', 'n2', 'n3']);
 		const clients = Array.from({ length: 100 }, () => swarm.client());
