@@ -15,11 +15,11 @@ import { withoutRules } from '../dashboard/without-plugin.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * The files of these projects start many processes each, so they run after the others, and few at a time. Their time is
- * mostly spent in waiting for those processes to start and to stop, so there are three files for each processor.
+ * The files of these projects start many processes each, so they run after the others, and few at a time: two for each
+ * processor. Each node that runs costs time even where its test waits, so more files at a time take longer in all.
  */
 const heavy = ['process', 'package'];
-const heavyWorkersMax = 6;
+const heavyWorkersMax = 4;
 /** A browser takes much of a small machine, so of the files of these projects two run at a time. */
 const browsing = ['browser'];
 const browsersMax = 2;
@@ -105,7 +105,7 @@ function timeOf(project: string): { maxWorkers: number; sequence: { groupOrder: 
 		return { maxWorkers: Math.min(browsersMax, processors), sequence: { groupOrder: 2 } };
 	}
 	if (heavy.includes(project)) {
-		return { maxWorkers: Math.min(heavyWorkersMax, 3 * processors), sequence: { groupOrder: 1 } };
+		return { maxWorkers: Math.min(heavyWorkersMax, 2 * processors), sequence: { groupOrder: 1 } };
 	}
 	return { maxWorkers: processors, sequence: { groupOrder: 0 } };
 }
