@@ -2,7 +2,7 @@
 import { faultText, isFault, type LinkFault } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { MeshPlaces } from './directing.ts';
-import { directionsOf, HalfLines, positionOf } from './handles.tsx';
+import { type Direction, directionsOf, HalfLines, positionOf } from './handles.tsx';
 
 /** Of more links the mesh has no room for words. The list of faults has them all. */
 const WORDS_MAX = 10;
@@ -12,7 +12,7 @@ type FaultOf = (from: NodeId, to: NodeId) => LinkFault;
 /** The half of each slow direction that leads to the node which waits, and on it what is wrong. */
 export function SlowLinks({ mesh, ids, faultOf }: { mesh: MeshPlaces; ids: readonly NodeId[]; faultOf: FaultOf }) {
 	const slow = directionsOf(mesh, ids, (from, to) => shortText(faultOf(from, to)));
-	const said = slow.filter(({ mark }) => mark !== null);
+	const said = wordsOfAll(mesh, ids, slow) ?? slow.filter(({ mark }) => mark !== null);
 	return (
 		<>
 			<HalfLines mesh={mesh} of={slow} kind="slow" />
@@ -33,6 +33,18 @@ export function SlowLinks({ mesh, ids, faultOf }: { mesh: MeshPlaces; ids: reado
 				)}
 		</>
 	);
+}
+
+/** Where the same is true of all links, and there are several, it is said once, in the middle of the mesh. */
+function wordsOfAll(
+	{ width, height }: MeshPlaces,
+	ids: readonly NodeId[],
+	slow: readonly Direction[],
+): readonly Pick<Direction, 'key' | 'text' | 'mark'>[] | null {
+	const [first] = slow;
+	const isAll = ids.length > 2 && slow.length === ids.length * (ids.length - 1);
+	if (!first || !isAll || slow.some(({ text }) => text !== first.text)) return null;
+	return [{ key: 'all', text: `all links: ${first.text}`, mark: { x: width / 2, y: height / 2 } }];
 }
 
 /** The end of a sentence that begins with the link between the two, for those who do not see it; '' where it is whole or cut. */

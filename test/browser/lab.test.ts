@@ -98,6 +98,8 @@ test('a link is cut, held and healed, and each fault is shown where it is', asyn
 
 	await page.getByTestId('lab-slow').selectOption('200');
 	await says(page, /^All messages come 200 ms late\.$/);
+	// What is true of all links is said once.
+	await poll(() => page.locator('.slow-text').allTextContents()).toEqual(['all links: 200 ms late']);
 	await poll(() => page.getByTestId('lab-faults').locator('li').count()).toBe(6);
 	await page.getByTestId('lab-slow').selectOption('0');
 	await poll(() => page.getByTestId('lab-faults').locator('li').count()).toBe(0);
