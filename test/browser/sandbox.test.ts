@@ -13,6 +13,7 @@ import { dashboardRoutes } from '../../server/api/dashboard.ts';
 import { freePorts } from '../process/swarm.ts';
 import { covered, isTooWide, tooSmallToTouch, violations } from './accessible.ts';
 import { launchBrowser, type TestBrowser } from './browser.ts';
+import { cutWords } from './swarm-page.ts';
 
 const BUILT = fileURLToPath(new URL('../../dist/sandbox', import.meta.url));
 /** The page that a node serves. */
@@ -673,12 +674,6 @@ function isInSight(element: Element): boolean {
 /** Whether the first rung lies beside the names, which stay where they are, and not below them. */
 function isWhole(rung: Element): boolean {
 	return rung.getBoundingClientRect().left >= (rung.previousElementSibling?.getBoundingClientRect().right ?? 0) - 1;
-}
-
-/** The words that do not fit. One that only a screen reader says has no width. */
-function cutWords(words: Element[]): (string | null)[] {
-	const cut = words.filter(({ scrollWidth, clientWidth }) => clientWidth > 1 && scrollWidth > clientWidth);
-	return cut.map(({ textContent }) => textContent);
 }
 
 /** What the cards of the nodes show. */

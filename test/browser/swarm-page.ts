@@ -139,3 +139,9 @@ export function cardOf(snapshot: NodeSnapshot): ShownCard {
 		chosenThrough: `${snapshot.chosenThrough} · revision ${snapshot.revision}`,
 	};
 }
+
+/** The words that do not fit. One that only a screen reader says has no width. */
+export function cutWords(words: Element[]): (string | null)[] {
+	const cut = words.filter(({ scrollWidth, clientWidth }) => clientWidth > 1 && scrollWidth > clientWidth);
+	return cut.map(({ textContent }) => textContent);
+}
