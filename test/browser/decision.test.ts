@@ -1,6 +1,7 @@
 /** The decision view shows the ballots, promises, reported acceptances and votes of the nodes' own facts. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { compareBallotTexts } from '../../dashboard/model/ballot-names.ts';
 import type { Fact } from '../../shared/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { complaintsAbout } from './browser.ts';
@@ -265,33 +266,30 @@ function quorumMs(facts: readonly Fact[], slot: Slot, ballot: string): number {
 	return (quorum?.time ?? Number.NaN) - (proposed?.time ?? Number.NaN);
 }
 
-/** What cards, slots and the outcome say of another moment than the decision does, whose ballot is the highest. */
+/** What cards, slots and the outcome say of another moment than the decision does. */
 async function disagreements(page: Page, { slot, round, cells, verdict }: ShownDecision): Promise<string[]> {
-	const told = ['n1', 'n2', 'n3', 'n4', 'n5'].map((node) => ({
-		node,
-		promised: cells[`1b ${node}`]?.state === 'promised' || cells[`2b ${node}`]?.state === 'accepted',
-		chosen: cells[`learned ${node}`] !== undefined,
-	}));
 	await settled(page);
-	return page.evaluate(
-		({ told, slot, round, isChosen }) => {
-			const find = (id: string): HTMLElement | null => document.querySelector(`[data-testid="${id}"]`);
-			const wrong = told.map(({ node, promised, chosen }) => {
-				const card = find(`node-${node}`)?.dataset;
-				const mark = find(`slot-${slot}-${node}`)?.dataset.mark;
-				// On a busy machine a node may not have been heard at that moment, and what it has is unknown then.
-				const isUnknown = card?.state === 'unknown' || card?.state === 'catching-up';
-				return [
-					...((card?.promised === round) === (promised && !isUnknown) ? [] : [`the card of ${node}`]),
-					...((mark === 'chosen') === (chosen && !isUnknown) ? [] : [`the mark of ${node}`]),
-				];
-			});
-			// On a busy machine the last nodes may learn it long after the proposer has answered.
-			const outcome = find('outcome')?.dataset.outcome === 'later' || isChosen ? [] : ['the outcome'];
-			return [...wrong.flat(), ...outcome];
-		},
-		{ told, slot, round, isChosen: verdict !== '' },
-	);
+	const { cards, outcome } = await page.evaluate((slot) => {
+		const find = (id: string): HTMLElement | null => document.querySelector(`[data-testid="${id}"]`);
+		const cards = ['n1', 'n2', 'n3', 'n4', 'n5'].map((node) => {
+			const { state, promised = '' } = find(`node-${node}`)?.dataset ?? {};
+			return { node, state, promised, mark: find(`slot-${slot}-${node}`)?.dataset.mark };
+		});
+		return { cards, outcome: find('outcome')?.dataset.outcome };
+	}, slot);
+	const wrong = cards.flatMap(({ node, state, promised, mark }) => {
+		// On a busy machine a node may not have been heard at that moment, and what it has is unknown then.
+		const isKnown = state !== 'unknown' && state !== 'catching-up';
+		const hasPromised = cells[`1b ${node}`]?.state === 'promised' || cells[`2b ${node}`]?.state === 'accepted';
+		// There may be another election before the last node has learned the value.
+		const isSo = promised === round || (hasPromised && compareBallotTexts(promised, round) > 0);
+		return [
+			...(isSo === (hasPromised && isKnown) ? [] : [`the card of ${node}`]),
+			...((mark === 'chosen') === (cells[`learned ${node}`] !== undefined && isKnown) ? [] : [`the mark of ${node}`]),
+		];
+	});
+	// On a busy machine the last nodes may learn it long after the proposer has answered.
+	return [...wrong, ...(outcome === 'later' || verdict !== '' ? [] : ['the outcome'])];
 }
 
 /**
