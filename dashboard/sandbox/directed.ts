@@ -108,7 +108,7 @@ export function act(actions: readonly Action[]): void {
 		const done = sandbox.act(action, atUs);
 		atUs = null;
 		const isAsked = action.kind === 'read' || action.kind === 'addMember' || action.kind === 'removeMember';
-		if (done && isAsked && !sandbox.isPlaying) sandbox.play(() => sandbox.answers.some(({ of }) => of === done));
+		if (done && isAsked) sandbox.playUntil(() => sandbox.answers.some(({ of }) => of === done));
 	}
 }
 

@@ -114,7 +114,7 @@ export class Sandbox implements Source {
 			const answered = this.answers.find(({ of }) => of === timed)?.answer;
 			if (answered?.kind === 'propose') return resolve(answered.answer);
 			this.#proposals.set(timed, resolve);
-			if (!this.isPlaying) this.play(() => this.#proposals.size === 0);
+			this.playUntil(() => this.#proposals.size === 0);
 		});
 	}
 
@@ -176,6 +176,12 @@ export class Sandbox implements Source {
 		this.#isEnough = isEnough;
 		this.isPlaying = true;
 		this.#changed();
+	}
+
+	/** Plays until that is so, and all is so that it plays for already. A run that plays without an end goes on like this. */
+	playUntil(isSo: () => boolean): void {
+		const before = this.isPlaying ? this.#isEnough : () => true;
+		if (before !== null) this.play(() => before() && isSo());
 	}
 
 	pause(): void {

@@ -259,6 +259,24 @@ test('a proposal in the past is a fork too, and one that a run cannot hold is re
 	expect(await page.sandbox.propose('n2', { ...RED, key: '' }, null)).toMatchObject({ why: 'the key is empty' });
 });
 
+test('what is asked for while the run plays for another answer is answered too', async () => {
+	openNew(3, 7);
+	sandbox.speed = 1;
+	const playsOn = () => {
+		for (let pass = 0; sandbox.isPlaying && pass < 100; pass++) sandbox.pass(50);
+	};
+	// A change of members is answered sooner than either of the others.
+	act([{ kind: 'addMember', replaces: null }]);
+	act([{ kind: 'read', node: 'n1', key: 'color' }]);
+	playsOn();
+	expect(sandbox.answers.map(({ of }) => of.action.kind).sort()).toEqual(['addMember', 'read']);
+	act([{ kind: 'removeMember', node: 'n3' }]);
+	const proposed = sandbox.propose('n2', RED, null);
+	playsOn();
+	expect(await proposed).toMatchObject({ outcome: 'chosen' });
+	expect(sandbox.isPlaying).toBe(false);
+});
+
 test('what is asked for plays on until it is answered, however much was answered before, and also in the past', () => {
 	openNew(3, 7);
 	const asked = () => act([{ kind: 'read', node: 'n1', key: 'color' }]);
