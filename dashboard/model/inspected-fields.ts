@@ -66,7 +66,7 @@ export function fieldsOfFact(fact: Fact, names: BallotNames): readonly Field[] {
 	return fields;
 }
 
-/** What else is text is of people, or a sentence already. */
+/** Fields whose texts are names of the code. All other texts are written by people, or are sentences already. */
 const NAMING: ReadonlySet<string> = new Set([
 	'kind',
 	'message',

@@ -16,7 +16,7 @@ export interface Situation {
 /** By how much the messages of a link come late, milliseconds; 0 where they do not. */
 export type DelayOf = (from: NodeId, to: NodeId) => number;
 
-/** As the actions up to that moment have made it. */
+/** @returns the delays that the actions up to that moment have made */
 export function delaysAt({ actions }: Script, at: Instant): DelayOf {
 	const delays = new Map<string, number>();
 	const set = (a: NodeId, b: NodeId, ms: number) => delays.set(`${a} ${b}`, ms).set(`${b} ${a}`, ms);
@@ -28,7 +28,7 @@ export function delaysAt({ actions }: Script, at: Instant): DelayOf {
 	return (from, to) => delays.get(`${from} ${to}`) ?? 0;
 }
 
-/** As the actions up to that moment have made it. Nothing that flew then can be picked. */
+/** @returns the situation that the actions up to that moment have made. Nothing that flew then can be picked. */
 export function situationAt({ nodes, actions }: Script, at: Instant): Situation {
 	const presence = new Map<NodeId, Presence>(Array.from({ length: nodes }, (_, i) => [`n${i + 1}`, 'up']));
 	const cuts = new Set<string>();

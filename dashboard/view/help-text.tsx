@@ -1,4 +1,4 @@
-/** What the page is in few words, and its keys. */
+/** The text of the help: the page in few words, and its keys. */
 import { useEffect, useRef } from 'preact/hooks';
 import { Glyph } from './glyph.tsx';
 

@@ -36,7 +36,7 @@ export function NotLoaded({ what, again }: { what: string; again: () => void }) 
 	);
 }
 
-/** What loads a part asks for no style sheet that the document has, although that one could not be loaded. */
+/** A style sheet that could not be loaded stays in the document, and so would not be asked for again. */
 function forgetStyles(): void {
 	for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel="stylesheet"]')) {
 		if (!link.sheet) link.remove();

@@ -16,7 +16,7 @@ interface Waiting {
 }
 
 export class WatchIterator implements AsyncIterableIterator<WatchedChanges, undefined>, Watcher {
-	/** What the signal ends. */
+	/** Listens to the signal, until the watch ends. */
 	readonly #watching: Settle<void> | undefined;
 	#handle: WatchHandle | undefined;
 	#queue: WatchedChanges[] = [];

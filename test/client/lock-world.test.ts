@@ -31,7 +31,7 @@ interface Holder {
 
 class Users {
 	readonly world: LockWorld;
-	/** Those that were given the lock and have not begun to release it. */
+	/** The users that hold the lock and have not begun to release it. */
 	readonly holders = new Set<Holder>();
 	readonly faults: string[] = [];
 	readonly #disturbs: boolean;

@@ -199,7 +199,7 @@ export class LockWorld {
 		});
 	}
 
-	/** What the leader does now and then. */
+	/** Passes the time of the log on, and ends sessions that nobody renews, as a leader does. */
 	#tick(): void {
 		this.store.passTime(TICK_MS);
 		const { nowMs } = this.time;

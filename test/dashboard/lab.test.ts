@@ -1,4 +1,4 @@
-/** What the page of a lab says of the last thing that a person did, without nodes: the test answers for them. */
+/** The page of a lab says what came of the last thing that a person did. The test answers in the place of nodes. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { actOn, heldNow, said, setAll, setFault } from '../../dashboard/lab/acting.ts';
 import { beginStory, story } from '../../dashboard/view/state.ts';
@@ -6,7 +6,7 @@ import { NO_FAULT } from '../../shared/lab.ts';
 import { FakeSwarm, fakeMembers } from './fake-swarm.ts';
 import { START_MS } from './told.ts';
 
-/** What was asked and not answered yet. A node that is given no answer does not answer. */
+/** The requests without an answer so far. A node that is given no answer here does not answer. */
 let asked: { readonly path: string; readonly answer: (body?: object) => void }[];
 
 beforeEach(() => {

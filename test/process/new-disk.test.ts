@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test }
 import { get, put } from './client.ts';
 import { freePorts, Swarm, TestNode, until } from './swarm.ts';
 
-/** So long that no node takes a leader for silent that a busy machine delays, while the members change. */
+/** These times are long, so that no node takes the leader for silent where a busy machine delays it. */
 const timings = { electionMinMs: 1_000, electionMaxMs: 1_500 };
 
 let swarm: Swarm;
