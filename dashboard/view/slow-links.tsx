@@ -6,6 +6,8 @@ import { type Direction, directionsOf, HalfLines, positionOf } from './handles.t
 
 /** Of more links the mesh has no room for words. The list of faults has them all. */
 const WORDS_MAX = 10;
+/** No node of the ring is there; parts of the width and the height. */
+const CORNER = { x: 0.2, y: 0 };
 
 type FaultOf = (from: NodeId, to: NodeId) => LinkFault;
 
@@ -35,7 +37,7 @@ export function SlowLinks({ mesh, ids, faultOf }: { mesh: MeshPlaces; ids: reado
 	);
 }
 
-/** Where the same is true of all links, and there are several, it is said once, in the middle of the mesh. */
+/** Where the same is true of all links, and there are several, it is said once, in a corner of the mesh. */
 function wordsOfAll(
 	{ width, height }: MeshPlaces,
 	ids: readonly NodeId[],
@@ -44,7 +46,7 @@ function wordsOfAll(
 	const [first] = slow;
 	const isAll = ids.length > 2 && slow.length === ids.length * (ids.length - 1);
 	if (!first || !isAll || slow.some(({ text }) => text !== first.text)) return null;
-	return [{ key: 'all', text: `all links: ${first.text}`, mark: { x: width / 2, y: height / 2 } }];
+	return [{ key: 'all', text: `all links: ${first.text}`, mark: { x: CORNER.x * width, y: CORNER.y * height } }];
 }
 
 /** The end of a sentence that begins with the link between the two, for those who do not see it; '' where it is whole or cut. */
