@@ -76,7 +76,7 @@ async function openLive(root: HTMLElement): Promise<void> {
 	await openLab(root);
 }
 
-/** Without it the page is as useful as before that of a swarm which is no lab. */
+/** Loads the lab. Where it cannot be loaded, the page shows the swarm like one that is no lab, and says so. */
 async function openLab(root: HTMLElement): Promise<void> {
 	try {
 		const { lab } = await import('./lab/open.tsx');

@@ -11,7 +11,7 @@ export interface Election {
 	readonly candidate: NodeId;
 	/** The first slot that nobody has begun yet: the promises hold for it and for all after it. */
 	readonly from: Slot;
-	/** Those who decide that slot; null where the page was not told. */
+	/** The members that decide that slot; null where the page was not told. */
 	readonly electorate: Electorate | null;
 	/** The candidate has counted the promises of these. */
 	readonly counted: readonly NodeId[];

@@ -5,7 +5,7 @@ import { FILE_BYTES_MAX, TraceFileError, traceOf } from './file.ts';
 import { ReplaySource } from './replay-source.ts';
 
 const source = new ReplaySource();
-/** What the file is of; '' before one was opened. */
+/** The title of the open file; '' before one was opened. */
 export const title = signal('');
 /** Why the file that was chosen last cannot be opened; '' where it can. */
 export const fault = signal('');

@@ -22,7 +22,7 @@ import { forgetOldMoment, seekMoment, showSlot } from './steering.ts';
 
 /** While the person has chosen no slot, the shown slot changes at most this often, so that it can be read. */
 const NEWEST_SHOWN_MS = 1500;
-/** Where a person directs what happens, slots follow each other as fast as the person wants. */
+/** The same in a sandbox, where a person decides how fast slots follow each other. */
 const NEWEST_DIRECTED_MS = 100;
 const CALM_MS = 100;
 /** To draw what is drawn so takes at most this part of the time, so that the frames between are free for what is new. */

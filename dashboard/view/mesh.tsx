@@ -230,7 +230,7 @@ function QuorumRing({ electorate, counts, counted, at }: RingProps) {
 	);
 }
 
-/** What a proposer counts: votes from its proposal on. */
+/** @returns the answers that the proposer counts: votes from its proposal on, and promises before */
 function answersOf({ proposal, promiseVoters, votes }: Round): Pick<RingProps, 'counts' | 'counted'> {
 	return proposal ? { counts: 'votes', counted: votes } : { counts: 'promises', counted: promiseVoters };
 }

@@ -37,7 +37,7 @@ export function SlowLinks({ mesh, ids, faultOf }: { mesh: MeshPlaces; ids: reado
 	);
 }
 
-/** Where the same is true of all links, and there are several, it is said once, in a corner of the mesh. */
+/** @returns one text in a corner of the mesh where the same is true of all of several links; null otherwise */
 function wordsOfAll(
 	{ width, height }: MeshPlaces,
 	ids: readonly NodeId[],

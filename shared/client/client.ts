@@ -314,7 +314,7 @@ export class SwarmClient {
 		const { lost } = session;
 		if (!lost.aborted) this.#sessions.add(session);
 		lost.addEventListener('abort', () => this.#sessions.delete(session));
-		// What was answered in the same frame may have closed the client.
+		// The caller of another call that was answered in the same frame may have closed the client.
 		if (this.#isClosed) session.end('closed');
 		return session;
 	}

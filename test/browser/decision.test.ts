@@ -266,7 +266,7 @@ function quorumMs(facts: readonly Fact[], slot: Slot, ballot: string): number {
 	return (quorum?.time ?? Number.NaN) - (proposed?.time ?? Number.NaN);
 }
 
-/** What cards, slots and the outcome say of another moment than the decision does. */
+/** @returns the cards, the marks and the outcome that show another moment than the decision does */
 async function disagreements(page: Page, { slot, round, cells, verdict }: ShownDecision): Promise<string[]> {
 	await settled(page);
 	const { cards, outcome } = await page.evaluate((slot) => {

@@ -40,6 +40,7 @@ test('leader transfer chooses a node itself, and refuses one that does not run',
 	const { status, stdout } = await swarm.run('leader', 'transfer', '--json');
 	expect(status).toBe(0);
 	const { from, leader } = JSON.parse(stdout) as { from: string; leader: string };
+	expect(swarm.nodes.map(({ id }) => id)).toContain(from);
 	expect(leader).not.toBe(from);
 	await hasLed(swarm.node(leader), told.get(leader) as number);
 	const last = await swarm.leader();
